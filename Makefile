@@ -1,0 +1,176 @@
+# Bounded waits: the one interface to the kit. "make help" lists what it does.
+#
+# A program is added by adding its file: chapters/NN_topic/NAME.c. What is made
+# stands below build/, which mirrors the tree. All paths are relative, so that
+# a folder with blanks in its name is fine.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all tour doctor check memcheck soak verify lint format docs-update \
+    clean help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# All cores, unless the command line says otherwise.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+# A verdict is printed in one piece; what you run yourself prints at once.
+ifneq ($(filter check% memcheck verify,$(MAKECMDGOALS)),)
+MAKEFLAGS += --output-sync=target
+endif
+
+ifeq ($(origin CC),default)
+CC := cc
+endif
+BUILD := build
+
+# What is missing is said at once and in one line, before anything starts.
+goals := $(or $(MAKECMDGOALS),all)
+wanted := $(if $(filter-out help clean doctor lint format,$(goals)),$(firstword $(CC))) \
+    $(if $(filter check% memcheck soak verify,$(goals)),bats)
+missing := $(if $(strip $(wanted)),$(shell tests/tools/need.sh $(wanted)))
+ifneq ($(missing),)
+$(error $(missing))
+endif
+
+# Without fortification: it turns poll into __poll_chk, which no test replaces.
+KIT_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow \
+    -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wstrict-prototypes \
+    -Wmissing-prototypes -Werror -O1 -g -U_FORTIFY_SOURCE
+Q := $(if $(V),,@)
+
+chapters := $(sort $(notdir $(patsubst %/,%,$(wildcard chapters/*/))))
+programs := $(sort $(patsubst %.c,%,$(wildcard chapters/*/*.c)))
+names := $(notdir $(programs))
+numbers := $(foreach chapter,$(chapters),$(firstword $(subst _, ,$(chapter))))
+all_programs := $(programs:%=$(BUILD)/%)
+library := $(BUILD)/tools/interpose.so
+all_tools := $(patsubst tests/%.c,$(BUILD)/%,\
+    $(filter-out %/interpose.c,$(wildcard tests/tools/*.c)))
+all_tests := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/kit/*.c))
+
+##: Build and play
+
+all: $(all_programs) $(all_tools) ## builds everything; "make" alone does the same
+
+tour: all ## plays the headline program of each chapter
+	$(Q)KIT_BUILD=$(BUILD) tests/tools/tour.sh $(chapters)
+
+## run-NAME: builds and runs one program: make run-svsem_timed ARGS='300ms'
+
+doctor: ## what this machine has of what the kit wants, and what was left behind
+	$(Q)tests/tools/doctor.sh
+
+##: Check
+
+check: ## tests everything that a user wants to know; JUNIT=FILE for a report
+## check-NN: tests one chapter: make check-07
+## check-NAME: tests the chapter of one program: make check-svsem_timed
+memcheck: ## the tests of the chapters, each program under valgrind
+soak: ## the tests N times with every core kept busy: make soak N=50
+
+##: Maintain
+
+verify: ## the maintainers' gate: compilers, sanitizers, all signals, lint
+lint: ## holds the sources against clang-format and shellcheck
+	$(Q)tests/tools/lint.sh
+
+format: ## lays the C sources out with clang-format
+	$(Q)clang-format -i $(wildcard */*.h */*/*.[ch])
+
+docs-update: all ## puts the output of real runs into the READMEs; read the diff
+	$(Q)for readme in $(wildcard README.md */*/README.md */*/HINTS.md); do \
+	    tests/tools/fences.sh update $$readme; \
+	done
+
+clean: ## removes build/ and nothing else
+	$(Q)rm -rf build
+
+help: ## this list
+	$(Q)awk -f tests/tools/help.awk Makefile
+
+# --- building ---
+
+# $1: flags of its own.
+compile = $(if $(V),,@echo "  cc    $<";) mkdir -p $(@D) && \
+    $(CC) $(KIT_FLAGS) $1 -MMD -MP -MF $@.d $< -o $@
+
+$(all_programs): $(BUILD)/%: %.c Makefile
+	$(call compile,$(SANITIZE))
+
+$(all_tools) $(all_tests): $(BUILD)/%: tests/%.c Makefile
+	$(call compile,)
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+
+.PHONY: programs
+programs: $(all_programs)
+
+# --- test suites: one process of bats each, side by side ---
+
+# $1: name, $2: bats files, $3: what must be built, $4: its environment.
+define suite
+.PHONY: suite/$1
+suite/$1: $3
+	$$(Q)$4 tests/tools/suite.sh $1 $2
+endef
+built = $(filter $(BUILD)/chapters/$1/%,$(all_programs)) $(all_tools)
+
+# $1: a chapter. Its READMEs are tests too, and what holds for all programs is.
+define chapter_suites
+$(call suite,chapters/$1,tests/chapters/$1.bats,$(call built,$1))
+$(call suite,memcheck/$1,tests/chapters/$1.bats,$(call built,$1),KIT_UNDER=memcheck)
+$(call suite,programs/$1,tests/kit/programs.bats tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1)
+$(call suite,every-signal/$1,tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1 KIT_ALL=1)
+$(call suite,readmes/$1,$(BUILD)/readmes/$1.bats,$(call built,$1) $(BUILD)/readmes/$1.bats)
+$(BUILD)/readmes/$1.bats: $(wildcard chapters/$1/README.md exercises/$1/HINTS.md) tests/tools/fences.sh
+	$$(Q)mkdir -p $$(@D) && tests/tools/fences.sh bats $(wildcard chapters/$1/README.md exercises/$1/HINTS.md) >$$@
+endef
+$(foreach chapter,$(chapters),$(eval $(call chapter_suites,$(chapter))))
+
+$(eval $(call suite,readmes/top,$(BUILD)/readmes/top.bats,all $(BUILD)/readmes/top.bats))
+$(BUILD)/readmes/top.bats: README.md tests/tools/fences.sh
+	$(Q)mkdir -p $(@D) && tests/tools/fences.sh bats README.md >$@
+
+kit_suites := $(filter-out programs signals,$(basename $(notdir $(wildcard tests/kit/*.bats))))
+$(foreach s,$(kit_suites),$(eval $(call suite,kit/$s,tests/kit/$s.bats,all $(all_tests))))
+
+gate_suites := $(basename $(notdir $(wildcard tests/kit/gate/*.bats)))
+$(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all)))
+
+# $1: goal, $2: its suites.
+define checking
+.PHONY: $1
+$1: $(addprefix suite/,$2)
+	$$(Q)tests/tools/tally.sh $2
+endef
+of_chapter = $(addsuffix /$1,programs chapters readmes)
+$(eval $(call checking,check,$(foreach chapter,$(chapters),$(call of_chapter,$(chapter))) $(kit_suites:%=kit/%) readmes/top))
+$(eval $(call checking,memcheck,$(chapters:%=memcheck/%)))
+$(eval $(call checking,verify,$(gate_suites:%=gate/%) $(chapters:%=every-signal/%) $(chapters:%=memcheck/%)))
+$(foreach chapter,$(chapters),$(eval $(call checking,check-$(firstword $(subst _, ,$(chapter))),$(call of_chapter,$(chapter)))))
+
+soak: all $(all_tests)
+	$(Q)tests/tools/soak.sh $(or $(N),10) $(or $(WHAT),check)
+
+# --- one program ---
+
+define program_rules
+.PHONY: run-$(notdir $1) check-$(notdir $1)
+run-$(notdir $1): $(BUILD)/$1
+	$$(Q)$$< $$(ARGS) || $$(outcome)
+check-$(notdir $1): check-$(firstword $(subst _, ,$(notdir $(patsubst %/,%,$(dir $1)))))
+endef
+# 3 and 77 are answers, not errors: make would call them errors.
+outcome = case $$? in \
+    3) echo 'exit code 3: the bound was reached' ;; \
+    77) echo 'exit code 77: this machine lacks what the program shows' ;; \
+    *) exit 1 ;; esac
+$(foreach p,$(programs),$(eval $(call program_rules,$p)))
+
+# What no rule above made is a name that does not exist.
+run-%:
+	@echo "make: there is no program '$*'; there are: $(names)" >&2; exit 2
+
+check-%:
+	@echo "make: there is nothing called '$*' to check; there are: $(numbers) $(names)" >&2; exit 2

@@ -1,0 +1,185 @@
+# Chapter 1: what send() answers when it cannot do what it was asked.
+
+setup() {
+    load ../helpers
+    use chapters/01_nonblocking_send
+}
+
+# line_of START: the one line of the output that starts so.
+line_of() {
+    local line found=()
+    for line in "${lines[@]}"; do
+        [[ $line != "$1"* ]] || found+=("$line")
+    done
+    [[ ${#found[@]} -eq 1 ]] || fail "not one line '$1...' in: $output"
+    echo "${found[0]}"
+}
+
+@test "MSG_DONTWAIT, SO_SNDTIMEO and O_NONBLOCK all end in EAGAIN, alias EWOULDBLOCK" {
+    run -0 send_refused 1ms
+    line=$(line_of "EAGAIN: ")
+    [[ $line == *" text=Resource temporarily unavailable" ]] || fail "$line"
+    assert_equal "$(field ewouldblock "$line")" "$(field number "$line")"
+    for way in MSG_DONTWAIT SO_SNDTIMEO O_NONBLOCK; do
+        line=$(line_of "sender: refused way=$way ")
+        assert_equal "$(field errno "$line")" EAGAIN
+    done
+}
+
+@test "MSG_DONTWAIT answers without a sleep and leaves O_NONBLOCK off" {
+    run -0 send_refused 1ms
+    line=$(line_of "sender: refused way=MSG_DONTWAIT ")
+    assert_equal "$(field waited_ms "$line")" 0
+    assert_equal "$(field o_nonblock "$line")" no
+}
+
+@test "SO_SNDTIMEO gives EAGAIN on a blocking socket, never before its time" {
+    run -0 send_refused 70ms
+    line=$(line_of "sender: refused way=SO_SNDTIMEO ")
+    assert_equal "$(field errno "$line")" EAGAIN
+    assert_equal "$(field o_nonblock "$line")" no
+    assert_at_least 70 "$(field waited_ms "$line")"
+}
+
+@test "SO_SNDTIMEO and O_NONBLOCK bind a dup() of the descriptor too" {
+    run -0 send_refused 70ms
+    line=$(line_of "copy: refused way=SO_SNDTIMEO ")
+    assert_at_least 70 "$(field waited_ms "$line")"
+    line=$(line_of "copy: refused way=O_NONBLOCK ")
+    assert_equal "$(field waited_ms "$line")" 0
+    assert_equal "$(field o_nonblock "$line")" yes
+}
+
+@test "O_NONBLOCK wins over SO_SNDTIMEO: no sleep although both are set" {
+    run -0 send_refused 70ms
+    line=$(line_of "sender: refused way=O_NONBLOCK ")
+    assert_equal "$(field waited_ms "$line")" 0
+    assert_equal "$(field o_nonblock "$line")" yes
+}
+
+@test "O_NONBLOCK does not reach poll(), which waits until its own limit" {
+    run -0 send_refused 1ms
+    line=$(line_of "sender: polled ")
+    assert_equal "$(field o_nonblock "$line")" yes
+    assert_equal "$(field writable "$line")" no
+    assert_at_least 20 "$(field waited_ms "$line")"
+}
+
+@test "a patience of zero is refused: SO_SNDTIMEO would read it as for ever" {
+    for program in send_refused send_partial; do
+        run -2 "$program" 0ms
+        assert_output "$program: SO_SNDTIMEO reads 0 as 'wait for ever'"
+    done
+}
+
+@test "a plain send sleeps on when the first chunk of room is free" {
+    run -0 send_blocks
+    assert_line --index 0 --partial "queue: full bytes="
+    assert_line --index 1 "reader: read total_bytes=16384 sender=asleep"
+    # Free it was: a bystander who did not wait could use it.
+    assert_line --index 2 "bystander: sent bytes=16384 sender=asleep"
+}
+
+@test "a plain send comes back after more than half of the queue was read" {
+    run -0 send_blocks
+    full=$(field bytes "${lines[0]}")
+    last=$(tail -n 1 <<<"$output")
+    assert_equal "$(field sender "$last")" back
+    assert_at_least $((full / 2 + 1)) "$(field total_bytes "$last")"
+    assert_equal "$(grep -c "sender=back" <<<"$output")" 1
+}
+
+@test "the sleeper wakes at the same chunk however slow the reader is" {
+    quick=$(send_blocks)
+    run -0 send_blocks 7ms
+    assert_output "$quick"
+}
+
+# counts WAY: from send_partial, how much was offered, and sent in this way.
+counts() {
+    offered=$(field bytes "$(line_of "message: ")")
+    sent=$(field bytes "$(line_of "sender: sent way=$1 ")")
+}
+
+@test "a message larger than the room is cut short first and refused second" {
+    run -0 send_partial 1ms
+    counts MSG_DONTWAIT
+    assert_between 1 "$offered" "$sent"
+    line=$(line_of "sender: refused way=MSG_DONTWAIT ")
+    assert_equal "$(field errno "$line")" EAGAIN
+}
+
+@test "SO_SNDTIMEO that strikes half-way returns the count so far, no error" {
+    run -0 send_partial 70ms
+    counts SO_SNDTIMEO
+    assert_between 1 "$offered" "$sent"
+    line=$(line_of "sender: sent way=SO_SNDTIMEO ")
+    assert_at_least 70 "$(field waited_ms "$line")"
+    # EAGAIN is for the next call, which waits anew.
+    line=$(line_of "sender: refused way=SO_SNDTIMEO ")
+    assert_equal "$(field errno "$line")" EAGAIN
+    assert_at_least 70 "$(field waited_ms "$line")"
+}
+
+@test "what send() counted can be read at once, though its end was closed" {
+    run -0 send_partial 1ms
+    for act in "MSG_DONTWAIT 3" "SO_SNDTIMEO 6"; do
+        counts "${act% *}"
+        assert_line --index "${act#* }" "reader: received bytes=$sent"
+    done
+}
+
+@test "a caller who only compares with -1 loses the rest and does not know" {
+    run -0 send_partial 1ms
+    counts SO_SNDTIMEO
+    assert_equal "$(line_of "naive: ")" "naive: believes bytes=$offered"
+    assert_between 1 "$offered" "$(field bytes "${lines[-1]}")"
+}
+
+# peer STATE KEY=VALUE...: so peer_gone answered about a peer in this state.
+peer() {
+    local answer answers
+    answers=$(line_of "peer: $1 ")
+    shift
+    for answer; do
+        [[ " $answers " == *" $answer "* ]] || fail "not $answer: $answers"
+    done
+}
+
+@test "send() of one byte never says 0; of no bytes it says 0 even to a full queue" {
+    run -0 peer_gone
+    peer open send_1=1
+    peer full send_1=EAGAIN send_0=0
+    peer unread send_1=EPIPE
+    peer gone send_1=EPIPE send_0=EPIPE
+    refute_output --partial send_1=0
+}
+
+@test "a peer has gone when the last descriptor of its end is closed" {
+    run -0 peer_gone
+    peer copied send_1=EAGAIN recv=EAGAIN
+    peer unread send_1=EPIPE
+}
+
+@test "recv() says 0 for a peer that has gone, ECONNRESET if bytes were unread" {
+    run -0 peer_gone
+    peer open recv=EAGAIN
+    peer gone recv=0
+    peer unread recv=ECONNRESET
+}
+
+@test "poll() says POLLOUT for room, and with POLLHUP for a peer that has gone" {
+    run -0 peer_gone
+    peer open poll=OUT
+    peer full poll=none
+    peer copied poll=none
+    peer unread "poll=OUT|ERR|HUP"
+    peer gone "poll=OUT|HUP"
+}
+
+@test "without MSG_NOSIGNAL the sender is ended by SIGPIPE" {
+    run -0 peer_gone
+    line_of "careless: killed signal=SIGPIPE"
+    run -0 sh -c "trap '' PIPE; exec peer_gone" # what is ignored is inherited
+    line_of "careless: killed signal=SIGPIPE"
+}

@@ -1,0 +1,139 @@
+# Chapter 7: a wait for a semaphore that has a limit.
+
+setup() {
+    load ../helpers
+    use chapters/07_semtimedop
+}
+
+# Whatever a test was about: the set that the program named must be gone.
+teardown() {
+    local set
+    set=$(field set "${lines[0]-}") || return 0
+    run ! set_exists "$set"
+}
+
+# line_with TEXT: the one line of the output that contains it.
+line_with() {
+    local line found=()
+    for line in "${lines[@]}"; do
+        [[ $line != *"$1"* ]] || found+=("$line")
+    done
+    [[ ${#found[@]} -eq 1 ]] || fail "not one line with '$1' in: $output"
+    echo "${found[0]}"
+}
+
+@test "a waiter gives up when its limit is over, not before, and the holder works on" {
+    run -3 svsem_timed 50ms 400ms
+    assert_line --index 1 --partial "waiter: timed_out limit_ms=50 "
+    assert_at_least 50 "$(field waited_ms "${lines[1]}")"
+    assert_line --index 2 "holder: posting"
+}
+
+@test "a post ends the wait long before the limit" {
+    run -0 svsem_timed 3600s 20ms
+    assert_line --index 1 "holder: posting"
+    assert_line --index 2 --partial "waiter: acquired limit_ms=3600000 "
+}
+
+@test "a wait that timed out has taken nothing" {
+    run -0 svsem_timed
+    assert_line --index 1 --partial "waiter: timed_out limit_ms=50 "
+    assert_line --index 2 "holder: posting"
+    assert_line --index 3 --partial "holder: working work_ms=50 "
+    assert_line --index 5 --partial "waiter: acquired limit_ms=10000 "
+}
+
+@test "IPC_NOWAIT is answered without a sleep" {
+    run -0 timeout_values 1ms
+    line=$(line_with "given=IPC_NOWAIT ")
+    assert_equal "$(field errno "$line")" EAGAIN
+    assert_equal "$(field slept "$line")" 0
+}
+
+@test "a timeout of zero means now, not never" {
+    run -0 timeout_values 1ms
+    assert_equal "$(field errno "$(line_with "given={0,0} ")")" EAGAIN
+}
+
+@test "a timeout is counted from the call and is never early" {
+    run -0 timeout_values 30ms
+    assert_equal "$(field errno "$(line_with "given={0,1} ")")" EAGAIN
+    line=$(line_with "given={0,30000000} ")
+    assert_equal "$(field errno "$line")" EAGAIN
+    assert_at_least 30000 "$(field waited_us "$line")"
+
+    run -3 svsem_interrupted 40ms
+    assert_line --index 1 --partial "waiter: timed_out errno=EAGAIN "
+    assert_at_least 40 "$(field waited_ms "${lines[1]}")"
+}
+
+@test "an impossible timeout is EINVAL, although the semaphore is free" {
+    run -0 timeout_values 1ms
+    assert_line --index 0 --partial "waiter: free count=1 "
+    assert_line --index 1 --partial "given={0,1000000000} errno=EINVAL "
+    assert_line --index 2 --partial "given={0,-1} errno=EINVAL "
+    assert_line --index 3 --partial "given={-1,0} errno=EINVAL "
+    assert_line --index 4 --partial "waiter: taken count=0 "
+}
+
+@test "a NULL timeout sets no limit: the wait lasts until something else ends it" {
+    run -0 timeout_values 1ms
+    assert_equal "$(field errno "$(line_with "given=NULL ")")" EINTR
+}
+
+@test "a signal handler ends the wait with EINTR, in spite of SA_RESTART" {
+    run -0 svsem_interrupted
+    assert_line --index 0 --partial "waiter: waiting handler=SA_RESTART "
+    assert_line --index 1 "sender: sending signal=SIGUSR1"
+    assert_line --index 2 --partial "waiter: interrupted errno=EINTR "
+}
+
+@test "a waiter that is stopped and continued gets EINTR without any handler" {
+    run -0 svsem_interrupted
+    assert_line --index 3 --partial "waiter: waiting handler=none "
+    assert_line --index 4 "sender: sending signal=SIGSTOP"
+    assert_line --index 5 "sender: sending signal=SIGCONT"
+    assert_line --index 6 --partial "waiter: interrupted errno=EINTR "
+}
+
+@test "an alarm ends semop with EINTR, a timeout ends semtimedop with EAGAIN" {
+    run -0 alarm_semop 30ms
+    assert_line --index 1 --partial "waiter: gave_up call=semop errno=EINTR "
+    assert_at_least 30 "$(field waited_ms "${lines[1]}")"
+    assert_at_least 1 "$(field alarms "${lines[1]}")"
+    assert_line --index 3 --partial "call=semtimedop errno=EAGAIN "
+    assert_at_least 30 "$(field waited_ms "${lines[3]}")"
+    assert_equal "$(field alarms "${lines[3]}")" 0
+}
+
+@test "an alarm that comes before semop is lost, and the wait outlives its limit" {
+    run -0 alarm_semop 30ms
+    assert_line --index 5 --partial "waiter: late "
+    early=$(field alarms "${lines[5]}")
+    assert_at_least 1 "$early"
+    assert_line --index 6 --partial "waiter: gave_up call=semop errno=EINTR "
+    # It took one more alarm to end the wait.
+    assert_at_least $((early + 1)) "$(field alarms "${lines[6]}")"
+    assert_at_least 230 "$(field waited_ms "${lines[6]}")"
+}
+
+@test "limiting semop takes the application's alarm away, semtimedop leaves it" {
+    run -0 alarm_semop 1ms
+    assert_line --index 1 --partial "call=semop "
+    assert_equal "$(field left_ms "${lines[2]}")" 0
+    assert_line --index 3 --partial "call=semtimedop "
+    assert_at_least 1 "$(field left_ms "${lines[4]}")"
+}
+
+@test "a limit of 0 is refused where setitimer would read it as never" {
+    run -2 alarm_semop 0ms
+    assert_output "alarm_semop: setitimer reads 0 as 'never'"
+}
+
+@test "the one #define is enough, and a second one on the command line is a warning" {
+    cd "$BATS_TEST_DIRNAME/../../chapters/07_semtimedop"
+    run -0 ${CC:-cc} -Werror svsem_timed.c -o "$BATS_TEST_TMPDIR/svsem_timed"
+    assert_output ""
+    run ! ${CC:-cc} -Werror -D_GNU_SOURCE svsem_timed.c -o "$BATS_TEST_TMPDIR/again"
+    assert_output --partial "redefined"
+}

@@ -1,0 +1,52 @@
+# Shared by all test files. Nothing here sleeps: a test waits for an event,
+# such as a line of output or its end, and each program runs under a bound.
+
+bats_require_minimum_version 1.7.0
+bats_load_library bats-support
+bats_load_library bats-assert
+
+# use FOLDER...: let the test call the programs of these build folders by name,
+# such as chapters/07_semtimedop. Each call runs under tests/tools/bound.c, and
+# under $KIT_UNDER where that is set (make memcheck).
+use() {
+    local folder program
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    for folder; do
+        for program in "${KIT_BUILD:?run me with: make check}/$folder"/*; do
+            [[ -f $program && -x $program ]] || continue
+            printf '#!/bin/sh\nexec "%s/tools/bound" %s "%s" "$@"\n' \
+                "$KIT_BUILD" "${KIT_UNDER:+"\"$KIT_UNDER\""}" "$program" \
+                >"$BATS_TEST_TMPDIR/bin/${program##*/}"
+        done
+    done
+    chmod +x "$BATS_TEST_TMPDIR"/bin/*
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+# field KEY LINE: print the value of KEY=value in an output line.
+field() {
+    [[ " $2 " =~ " $1="([^ ]+)" " ]] && echo "${BASH_REMATCH[1]}"
+}
+
+# assert_at_least LOW VALUE: a wait is never early, and there is no other bound.
+assert_at_least() {
+    (($1 <= $2)) || fail "expected at least $1, got: $2"
+}
+
+# assert_between LOW HIGH VALUE: LOW <= VALUE < HIGH.
+assert_between() {
+    (($1 <= $3 && $3 < $2)) || fail "expected $1 <= value < $2, got: $3"
+}
+
+# set_exists ID: does the kernel still hold this semaphore set? Ask about the
+# set a program named; a list of all sets would blame it for its neighbours'.
+set_exists() {
+    awk -v id="$1" '$2 == id { found = 1 } END { exit !found }' \
+        /proc/sysvipc/sem
+}
+
+# lacks WHAT: this machine cannot run the test. The maintainers' machine can.
+lacks() {
+    [[ -z ${CI-} ]] || fail "missing here, and CI skips nothing: $1"
+    skip "missing here: $1"
+}

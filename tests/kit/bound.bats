@@ -1,0 +1,222 @@
+# tests/tools/bound.c, shown on programs that misbehave: tests/kit/unruly.c.
+
+setup() {
+    load ../helpers
+    PATH=${KIT_BUILD:?run me with: make check}/tools:$KIT_BUILD/kit:$PATH
+    said=$BATS_TEST_TMPDIR/said
+    : >"$said"
+}
+
+# Should bound fail us: end what has told its pid.
+teardown() {
+    sed -n 's/.* pid=//p' "$said" | xargs -r kill -KILL 2>/dev/null || true
+}
+
+# bounded CODE ARG...: run bound, which must exit with CODE and leave no one
+# behind. All that it starts inherits number 6, the pipe that we read from: an
+# end of file on it, at once, means that they have ended.
+bounded() {
+    local code=$1
+    shift
+    exec 5< <(exec bound "$@" 6>&1 >"$said" 2>&1 3>&-)
+    run_status=0
+    wait $! || run_status=$?
+    output=$(<"$said")
+    mapfile -t lines <"$said"
+    [[ $run_status -eq $code ]] ||
+        fail "expected exit code $code, got $run_status: $output"
+    read -t 0 -r -u 5 || fail "a process is left behind: $output"
+}
+
+@test "a program that hangs is killed at the limit, and named" {
+    bounded 124 -t 300ms unruly hang
+    assert_line --index 1 --partial "bound: hung: 'unruly' still ran after "
+}
+
+@test "a program that ignores TERM, INT, HUP and QUIT is killed all the same" {
+    bounded 124 -t 300ms unruly deaf
+    assert_line "unruly: deaf"
+    assert_line --partial "bound: hung: 'unruly' still ran after "
+}
+
+@test "a program that has stopped itself is killed all the same" {
+    bounded 124 -t 300ms unruly stopped
+    assert_line --partial "bound: hung: 'unruly' still ran after "
+}
+
+@test "a program that prints without end is cut at the limit and killed" {
+    bound unruly endless >"$said" 2>"$said.error" &&
+        fail "bound let it pass"
+    assert_equal "$(stat -c %s "$said")" 1048576
+    assert_equal "$(cat "$said.error")" \
+        "bound: output: more than 1048576 bytes, cut and killed"
+}
+
+@test "output up to the limit passes, one byte more does not" {
+    bounded 0 -o 5 printf 12345
+    assert_output 12345
+    bounded 124 -o 5 printf 123456
+    assert_line --index 0 12345
+    assert_line --index 1 "bound: output: more than 5 bytes, cut and killed"
+}
+
+@test "orphans are found in any session, without any output, and named" {
+    bounded 124 unruly orphans
+    assert_line --partial "bound: left behind: 'orphan' outlived the program by "
+    assert_line --partial "bound: left behind: 'daemon' outlived the program by "
+    refute_line --partial hung
+}
+
+@test "a child that soon follows the program is waited for, not killed" {
+    bounded 0 unruly lingerer
+    assert_line --partial "lingerer: pid="
+}
+
+@test "a fork bomb is ended, down to the last process" {
+    bounded 124 -t 300ms unruly bomb
+    assert_line --partial "bound: hung: 'bomb' still ran after "
+    assert_line --regexp '^bound: and [0-9]+ more$'
+}
+
+@test "the guardian of a program that hangs removes its set" {
+    bounded 124 -t 300ms unruly guarded
+    assert_line --partial "bound: hung: 'unruly' still ran after "
+    refute_line --partial guardian
+    run ! set_exists "$(field set "${lines[1]}")"
+}
+
+@test "a program that kills its process group hits no one else" {
+    bounded 137 unruly kill_group
+}
+
+@test "what bound says begins on a line of its own, after the program's words" {
+    bounded 124 -t 300ms unruly prompt
+    assert_line --index 1 "Password: "
+    assert_line --index 2 --partial "bound: hung: "
+}
+
+@test "a child that has ended, but was not waited for, is not named" {
+    bounded 124 -t 300ms unruly zombie
+    assert_line --index 1 --partial "bound: hung: 'unruly' still ran after "
+    assert_equal "${#lines[@]}" 2
+}
+
+@test "the exit code passes through, and a death by signal n is 128+n" {
+    bounded 0 true
+    bounded 7 sh -c 'exit 7'
+    bounded 143 sh -c 'kill -TERM $$'
+    bounded 137 sh -c 'kill -KILL $$'
+    assert_output ""
+}
+
+@test "a program that does not start is 127 or 126, with the reason" {
+    bounded 127 no-such-program
+    assert_output "bound: no-such-program: No such file or directory"
+    bounded 126 "$BATS_TEST_TMPDIR"
+    assert_output "bound: $BATS_TEST_TMPDIR: Permission denied"
+}
+
+@test "stdout and stderr that go to one place keep their order" {
+    bounded 0 sh -c 'for n in 1 2 3 4 5; do echo $n; echo $n >&2; done'
+    assert_output "$(printf '%s\n' 1 1 2 2 3 3 4 4 5 5)"
+}
+
+@test "stdout and stderr that go to two places stay apart" {
+    run -0 --separate-stderr bound sh -c 'echo out; echo error >&2'
+    assert_equal "$output" out
+    assert_equal "${stderr:?}" error
+}
+
+@test "input passes through, and a last line without a newline, too" {
+    printf 'one\ntwo' | bound cat >"$said"
+    printf 'one\ntwo' | cmp - "$said"
+}
+
+@test "the program starts with the signals that bound was given" {
+    local signals=(grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status)
+    bounded 0 "${signals[@]}"
+    assert_output "$("${signals[@]}")"
+    run -0 env --ignore-signal=CHLD,PIPE,HUP bound "${signals[@]}"
+    assert_output "$(env --ignore-signal=CHLD,PIPE,HUP "${signals[@]}")"
+}
+
+@test "a program that closes its output early is waited for all the same" {
+    coproc MUTE { exec bound unruly mute 3>&-; }
+    local pid=$MUTE_PID input=${MUTE[1]}
+    cat <&"${MUTE[0]}" >"$said" # until its end of file
+    kill -0 "$(field pid "$(<"$said")")"
+    exec {input}>&-
+    wait "$pid"
+}
+
+@test "a reader that does not read cannot keep bound" {
+    exec 5< <(exec bound -t 300ms unruly endless 3>&- 2>"$said.error")
+    local code=0
+    wait $! || code=$?
+    assert_equal "$code" 124
+    run cat "$said.error"
+    assert_line --index 0 --partial "bound: hung: 'unruly' still ran after "
+    assert_line --index 1 "bound: output: no one read it to its end"
+}
+
+@test "a reader that has gone ends the program as without bound" {
+    run -141 bash -c 'bound unruly endless | head -n 1; exit "${PIPESTATUS[0]}"'
+}
+
+@test "bound that is told to end takes the family with it" {
+    ulimit -c 0
+    for signal in TERM INT HUP QUIT; do
+        exec 5< <(exec env --default-signal=INT,QUIT \
+            bound unruly deaf 3>&- 2>"$said.error")
+        local bound=$! pid status=0
+        read -r -u 5 pid
+        echo "$pid" >>"$said"
+        kill -s "$signal" "$bound"
+        wait "$bound" || status=$?
+        assert_equal "$(kill -l "$status")" "$signal"
+        run -1 kill -0 "$(field pid "$pid")"
+        run cat "$said.error"
+        assert_output --regexp '^bound: .*: killed$'
+    done
+}
+
+@test "bound ends with its parent, and takes the family with it" {
+    exec 5< <(exec bash -c 'bound -t 10m unruly deaf; :' 3>&- 2>"$said.error")
+    local bash=$!
+    read -r -u 5
+    echo "$REPLY" >"$said"
+    kill -KILL "$bash"
+    run -0 bound cat <&5 # until the other has closed it
+    run -1 kill -0 "$(field pid "$REPLY")"
+}
+
+@test "bound that is killed takes the program with it" {
+    # Number 6 makes the program itself hold the pipe that we read.
+    exec 5< <(exec bound unruly deaf 6>&1 3>&-)
+    local bound=$!
+    read -r -u 5
+    kill -KILL "$bound"
+    run -0 bound cat <&5 # until the program has closed it
+}
+
+@test "KIT_TIME_SCALE stretches the limit" {
+    KIT_TIME_SCALE=3 bounded 124 -t 100ms unruly hang
+    assert_line "bound: hung: 'unruly' still ran after 0.3 s, killed"
+    for bad in 0 -1 1.5 "" two 99999; do
+        KIT_TIME_SCALE=$bad bounded 2 true
+        assert_output "bound: bad KIT_TIME_SCALE '$bad': write 1 to 1000"
+    done
+}
+
+@test "bound without a program, or with a bad limit, exits with 2" {
+    for arguments in "" "-t 1s" "-x true" "-t"; do
+        # shellcheck disable=SC2086 # each is several words
+        bounded 2 $arguments
+        assert_output --partial \
+            "usage: bound [-t LIMIT] [-o BYTES] PROGRAM [ARG...]"
+    done
+    bounded 2 -t 5 true
+    assert_output "bound: bad duration '5': write 3s, 250ms or 800us"
+    bounded 2 -o many true
+    assert_output --partial "bound: bad BYTES 'many'"
+}

@@ -1,0 +1,60 @@
+# "Kill any program at any moment with any signal: once its set is guarded,
+# no semaphore set, no process and no file is left behind."
+#
+# KIT_CHAPTER names a chapter, else all are tested. KIT_ALL=1 takes every
+# signal, moment and aim; without it each program is hit once.
+
+setup() {
+    load ../helpers
+    local program
+    programs=()
+    for program in "${KIT_BUILD:?run me with: make check}"/chapters/*/*; do
+        [[ ${program%/*} == */${KIT_CHAPTER:-*} && -f $program && -x $program ]] ||
+            continue
+        programs+=("${program##*/}")
+        PATH=${program%/*}:$PATH
+    done
+    [[ ${#programs[@]} -gt 0 ]] || fail "no programs to strike"
+    PATH=$KIT_BUILD/tools:$PATH
+    mkdir "$BATS_TEST_TMPDIR/folder"
+    cd "$BATS_TEST_TMPDIR/folder" || return
+}
+
+# blows PROGRAM: print what strike shall try, one case a line.
+blows() {
+    local signal moment aim lines moments
+    if [[ -z ${KIT_ALL-} ]]; then
+        echo "KILL line:1 names $1"
+        return
+    fi
+    lines=$(bound "$1" 2>&1 | wc -l)
+    mapfile -t moments < <(seq -f 'line:%g' "$lines")
+    moments+=(exec start:{100,200,400,800,1600,3200})
+    for signal in KILL TERM INT HUP QUIT SEGV PIPE; do
+        for moment in "${moments[@]}"; do
+            for aim in main group names member:2 member:3; do
+                echo "$signal $moment $aim $1"
+            done
+        done
+    done
+}
+
+@test "no signal makes any program leave a set, a process or a file behind" {
+    local program cases="$BATS_TEST_TMPDIR/cases" said="$BATS_TEST_TMPDIR/said"
+    for program in "${programs[@]}"; do
+        blows "$program"
+    done >"$cases"
+    # They mostly wait, so many run side by side.
+    xargs -P 16 -L 1 strike <"$cases" >"$said" 2>&1 3>&- || true
+
+    local faults
+    faults=$(grep -vE ': (nothing left behind|no such)$' "$said" || true)
+    [[ -z $faults ]] || fail "$faults"
+    assert_equal "$(wc -l <"$said")" "$(wc -l <"$cases")"
+    for program in "${programs[@]}"; do
+        grep -q "^$program: .*: nothing left behind$" "$said" ||
+            fail "$program was not hit: $(grep "^$program: " "$said")"
+    done
+    assert_equal "$(ls -A)" ""
+    [[ -z ${KIT_ALL-} ]] || echo "# $(grep -c 'behind$' "$said") strikes" >&3
+}

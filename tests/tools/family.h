@@ -1,0 +1,78 @@
+/*
+ * All descendants of a tool that is a child subreaper (prctl(2)): orphans
+ * become its children, so none is out of reach, in whatever session.
+ */
+#ifndef TESTS_TOOLS_FAMILY_H
+#define TESTS_TOOLS_FAMILY_H
+
+#include <dirent.h>
+#include <err.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct member {
+    pid_t pid, parent, group;
+    char state; /* of the first thread: R, S, D, T, or Z when it has ended */
+    char name[32];
+} family[32768];
+static int family_size;
+
+static inline bool in_family(pid_t pid)
+{
+    for (int i = 0; i < family_size; i++)
+        if (family[i].pid == pid)
+            return true;
+    return false;
+}
+
+/* Read /proc/PID/stat. False for what is not a process, or no longer. */
+static inline bool look_at(const char *pid, struct member *it)
+{
+    char path[300], line[200];
+
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1)
+        return false;
+    ssize_t got = read(fd, line, sizeof line - 1);
+    close(fd);
+    line[got > 0 ? got : 0] = '\0';
+
+    /* "7 (name) S 1 7 ...", where the name may hold ") S 1", too. */
+    char *end = strrchr(line, ')');
+    if (!end ||
+        sscanf(end, ") %c %d %d", &it->state, &it->parent, &it->group) != 3)
+        return false;
+    *end = '\0';
+    return sscanf(line, "%d (%31[^\n]", &it->pid, it->name) == 2;
+}
+
+/* Fill in the family, in order of pid (but for pids that began anew). */
+static inline void find_family(void)
+{
+    const int most = sizeof family / sizeof family[0];
+    struct member it;
+    bool news = true;
+
+    family_size = 0;
+    while (news) { /* a child may stand before its parent */
+        news = false;
+        DIR *proc = opendir("/proc");
+        if (!proc)
+            err(EXIT_FAILURE, "/proc");
+        for (struct dirent *entry; (entry = readdir(proc));)
+            if (look_at(entry->d_name, &it) && !in_family(it.pid) &&
+                (it.parent == getpid() || in_family(it.parent)) &&
+                family_size < most) {
+                family[family_size++] = it;
+                news = true;
+            }
+        closedir(proc);
+    }
+}
+
+#endif
