@@ -56,7 +56,7 @@ all: $(all_programs) $(all_tools) ## builds everything; "make" alone does the sa
 tour: all ## plays the headline program of each chapter
 	$(Q)KIT_BUILD=$(BUILD) tests/tools/tour.sh $(chapters)
 
-## run-NAME: builds and runs one program: make run-svsem_timed ARGS='300ms'
+## run-NAME: builds and runs one program: make run-svsem_timed ARGS='100ms'
 
 doctor: ## what this machine has of what the kit wants, and what was left behind
 	$(Q)tests/tools/doctor.sh

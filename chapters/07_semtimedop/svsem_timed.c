@@ -96,7 +96,6 @@ static pid_t start_waiter(int set, int64_t limit)
 static void nap(int64_t duration)
 {
     struct timespec pause = to_timespec(duration);
-
     if (nanosleep(&pause, NULL) == -1)
         err(EXIT_FAILURE, "nanosleep");
 }
@@ -120,6 +119,12 @@ static int answer_of(pid_t waiter)
     return WEXITSTATUS(status);
 }
 
+static void finish(int set)
+{
+    printf("holder: posting\n");
+    post(set);
+}
+
 /* Hold the semaphore, work, post it; a waiter stands by. */
 static int hold_and_post(int set, int64_t limit, int64_t work)
 {
@@ -129,12 +134,14 @@ static int hold_and_post(int set, int64_t limit, int64_t work)
            set);
     pid_t waiter = start_waiter(set, limit);
     nap(work);
-    /* Who works longer than the limit is still at it when the waiter gives
-       up, even where a busy machine wakes the waiter late. */
-    int answer = work > limit ? answer_of(waiter) : EXIT_SUCCESS;
-    printf("holder: posting\n");
-    post(set);
-    return work > limit ? answer : answer_of(waiter);
+    if (work <= limit) {
+        finish(set);
+        return answer_of(waiter);
+    }
+    /* Still at work when the waiter gives up, however late it wakes. */
+    int answer = answer_of(waiter);
+    finish(set);
+    return answer;
 }
 
 static _Noreturn void usage(void)
@@ -160,7 +167,7 @@ int main(int argc, char *argv[])
     guard_semaphore_set(set);
 
     setlinebuf(stdout); /* readable while we wait, and empty at fork() */
-    post(set);          /* now it is free */
+    post(set);          /* the count is 1: free */
     int answer = hold_and_post(set, limit, work);
     return argc > 1 ? answer : hold_and_post(set, AMPLE, BRIEF);
 }

@@ -17,7 +17,7 @@
  *     waiter: asked given={0,1000000000} errno=EINVAL slept=0 waited_us=0
  *     waiter: asked given={0,-1} errno=EINVAL slept=0 waited_us=0
  *     waiter: asked given={-1,0} errno=EINVAL slept=0 waited_us=0
- *     waiter: taken count=0
+ *     waiter: taken count=0 set=7
  *     waiter: asked given=IPC_NOWAIT errno=EAGAIN slept=0 waited_us=1
  *     waiter: asked given={0,0} errno=EAGAIN slept=1 waited_us=68
  *     waiter: asked given={0,1} errno=EAGAIN slept=1 waited_us=66
@@ -44,7 +44,7 @@
 #include "../../common/guard.h"
 
 #define LIMIT (50 * NS_PER_MS)
-#define ALARM_US 100000 /* NULL waits for an alarm, which comes so often */
+#define ALARM_US 100000 /* with NULL only the alarm ends the wait */
 
 static void on_alarm(int sig)
 {
@@ -91,7 +91,7 @@ static void ask_for(int set, struct timespec timeout)
     ask(given, set, 0, &timeout);
 }
 
-/* NULL sets no limit, so an alarm that comes again and again has to. */
+/* NULL sets no limit. The alarm repeats: the first could come too early. */
 static void ask_without_limit(int set)
 {
     struct sigaction action = {.sa_handler = on_alarm};

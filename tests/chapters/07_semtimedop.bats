@@ -132,8 +132,10 @@ line_with() {
 
 @test "the one #define is enough, and a second one on the command line is a warning" {
     cd "$BATS_TEST_DIRNAME/../../chapters/07_semtimedop"
-    run -0 ${CC:-cc} -Werror svsem_timed.c -o "$BATS_TEST_TMPDIR/svsem_timed"
+    read -ra cc <<<"${CC:-cc}"
+    cc+=(-Werror svsem_timed.c -o "$BATS_TEST_TMPDIR/out")
+    run -0 "${cc[@]}"
     assert_output ""
-    run ! ${CC:-cc} -Werror -D_GNU_SOURCE svsem_timed.c -o "$BATS_TEST_TMPDIR/again"
+    run ! "${cc[@]}" -D_GNU_SOURCE
     assert_output --partial "redefined"
 }
