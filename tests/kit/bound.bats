@@ -85,6 +85,12 @@ bounded() {
     run ! set_exists "$(field set "${lines[1]}")"
 }
 
+@test "a guardian that does not end is killed after all, and named" {
+    bounded 124 -t 300ms unruly impostor
+    assert_line --partial "bound: hung: 'unruly' still ran after "
+    assert_line --partial "bound: left behind: 'guardian' outlived the program by "
+}
+
 @test "a program that kills its process group hits no one else" {
     bounded 137 unruly kill_group
 }
@@ -160,13 +166,14 @@ bounded() {
 }
 
 @test "a reader that has gone ends the program as without bound" {
-    run -141 bash -c 'bound unruly endless | head -n 1; exit "${PIPESTATUS[0]}"'
+    run -141 env --default-signal=PIPE \
+        bash -c 'bound unruly endless | head -n 1; exit "${PIPESTATUS[0]}"'
 }
 
 @test "bound that is told to end takes the family with it" {
     ulimit -c 0
     for signal in TERM INT HUP QUIT; do
-        exec 5< <(exec env --default-signal=INT,QUIT \
+        exec 5< <(exec env --default-signal=HUP,INT,QUIT \
             bound unruly deaf 3>&- 2>"$said.error")
         local bound=$! pid status=0
         read -r -u 5 pid
@@ -181,7 +188,7 @@ bounded() {
 }
 
 @test "bound ends with its parent, and takes the family with it" {
-    exec 5< <(exec bash -c 'bound -t 10m unruly deaf; :' 3>&- 2>"$said.error")
+    exec 5< <(exec bash -c 'bound -t 600s unruly deaf; :' 3>&- 2>"$said.error")
     local bash=$!
     read -r -u 5
     echo "$REPLY" >"$said"

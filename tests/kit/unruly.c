@@ -155,6 +155,13 @@ static void orphans(void)
     turn_daemon();
 }
 
+/* Hang beside someone who bears the guardian's name, and never ends. */
+static _Noreturn void impostor(void)
+{
+    leave_behind("guardian", true);
+    hang();
+}
+
 /* Two processes of one name: the first waits for the second. */
 static void pair(void)
 {
@@ -249,6 +256,7 @@ static const struct {
     {"orphan", orphan},
     {"daemon", turn_daemon},
     {"orphans", orphans},
+    {"impostor", impostor},
     {"pair", pair},
     {"bomb", bomb},
     {"mute", mute},

@@ -122,8 +122,9 @@ static void kill_family(bool tell)
         for (int i = 0; i < family_size; i++) {
             pid_t group = family[i].group;
             kill(family[i].pid, SIGKILL);
-            /* A group dies in one step, which no fork bomb can outrun. */
-            if (group > 1 && group != getpgrp()) /* kill(-1): everyone */
+            /* A group dies in one step, which no fork bomb can outrun. But
+               a dead leader's may be a guardian's, and kill(-1) hits all. */
+            if (family[i].state != 'Z' && group > 1 && group != getpgrp())
                 kill(-group, SIGKILL);
         }
         take_signal(10 * NS_PER_MS);

@@ -152,7 +152,7 @@ static bool read_lines(int fd, long lines)
     return true;
 }
 
-static pid_t start(char *argv[], int *from_program)
+static pid_t start(char *argv[], int sig, int *from_program)
 {
     const struct rlimit no_core = {0};
     int out[2], refused[2], why;
@@ -174,6 +174,7 @@ static pid_t start(char *argv[], int *from_program)
             _exit(EXIT_FAILURE);
         setpgid(0, 0); /* a blow at its group must not hit us */
         setrlimit(RLIMIT_CORE, &no_core);
+        signal(sig, SIG_DFL); /* it may be ignored, as by nohup(1) */
         dup2(out[1], STDOUT_FILENO);
         dup2(out[1], STDERR_FILENO);
         sigprocmask(SIG_SETMASK, &before, NULL);
@@ -289,7 +290,7 @@ int main(int argc, char *argv[])
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 
     int from_program;
-    pid_t program = start(argv + 3, &from_program);
+    pid_t program = start(argv + 3, sig, &from_program);
     bool struck =
         wait_for(moment, from_program) && hit(aim, sig, program, name);
     if (!struck)
