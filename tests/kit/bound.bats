@@ -61,9 +61,9 @@ bounded() {
 }
 
 @test "orphans are found in any session, without any output, and named" {
-    bounded 124 unruly orphans
-    assert_line --partial "bound: left behind: 'orphan' outlived the program by "
-    assert_line --partial "bound: left behind: 'daemon' outlived the program by "
+    KIT_TIME_SCALE=2 bounded 124 -t 600s unruly orphans
+    assert_line "bound: left behind: 'orphan' outlived the program by 4 s, killed"
+    assert_line "bound: left behind: 'daemon' outlived the program by 4 s, killed"
     refute_line --partial hung
 }
 
@@ -76,6 +76,19 @@ bounded() {
     bounded 124 -t 300ms unruly bomb
     assert_line --partial "bound: hung: 'bomb' still ran after "
     assert_line --regexp '^bound: and [0-9]+ more$'
+}
+
+@test "a process that flees from pid to pid is caught" {
+    bounded 124 -t 300ms unruly phoenix
+    assert_line "phoenix: pid=$(sed -n 's/phoenix: pid=//p' "$said")"
+    refute_line --partial "could not be killed"
+    refute_line --partial "left behind"
+}
+
+@test "a program that hides in bound's own process group is killed alone" {
+    bounded 124 -t 300ms unruly deserter
+    assert_line "unruly: deserted"
+    assert_line --partial "bound: hung: 'unruly' still ran after "
 }
 
 @test "the guardian of a program that hangs removes its set" {
@@ -116,8 +129,8 @@ bounded() {
 }
 
 @test "a program that does not start is 127 or 126, with the reason" {
-    bounded 127 no-such-program
-    assert_output "bound: no-such-program: No such file or directory"
+    bounded 127 ./no-such-program
+    assert_output "bound: ./no-such-program: No such file or directory"
     bounded 126 "$BATS_TEST_TMPDIR"
     assert_output "bound: $BATS_TEST_TMPDIR: Permission denied"
 }
@@ -168,6 +181,9 @@ bounded() {
 @test "a reader that has gone ends the program as without bound" {
     run -141 env --default-signal=PIPE \
         bash -c 'bound unruly endless | head -n 1; exit "${PIPESTATUS[0]}"'
+    # shellcheck disable=SC2016
+    run -5 bash -c 'bound sh -c "trap \"\" PIPE; yes 2>&-; exit 5" |
+        head -n 1; exit "${PIPESTATUS[0]}"'
 }
 
 @test "bound that is told to end takes the family with it" {
@@ -185,6 +201,15 @@ bounded() {
         run cat "$said.error"
         assert_output --regexp '^bound: .*: killed$'
     done
+}
+
+@test "bound under nohup keeps on through a hangup" {
+    coproc MUTE { exec env --ignore-signal=HUP bound unruly mute 3>&-; }
+    local pid=$MUTE_PID input=${MUTE[1]}
+    cat <&"${MUTE[0]}" >"$said"
+    kill -HUP "$pid"
+    exec {input}>&-
+    wait "$pid"
 }
 
 @test "bound ends with its parent, and takes the family with it" {

@@ -58,7 +58,7 @@ arguments_of() {
 
 @test "every program uses memory as it should, in all its processes" {
     command -v valgrind >/dev/null || lacks valgrind
-    KIT_UNDER=$KIT_TOP/tests/tools/memcheck.sh
+    export KIT_UNDER=$KIT_TOP/tests/tools/memcheck.sh
     use "chapters/$KIT_CHAPTER"
     for program in "${programs[@]}"; do
         KIT_TIME_SCALE=3 run "$program"

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 
@@ -195,6 +196,30 @@ static _Noreturn void bomb(void)
     hang();
 }
 
+/* Beside us, be reborn under a new pid again and again, for a while. */
+static _Noreturn void phoenix(void)
+{
+    int64_t end = now_ns() + 5 * NS_PER_SEC;
+
+    if (fork() == 0) {
+        introduce("phoenix");
+        while (now_ns() < end)
+            if (fork() != 0)
+                _exit(EXIT_SUCCESS);
+        _exit(EXIT_SUCCESS);
+    }
+    hang();
+}
+
+/* Hide in the process group of bound itself. */
+static _Noreturn void deserter(void)
+{
+    if (setpgid(0, getpgid(getppid())) == -1)
+        err(EXIT_FAILURE, "setpgid");
+    puts("unruly: deserted");
+    hang();
+}
+
 static _Noreturn void kill_group(void)
 {
     kill(0, SIGKILL);
@@ -264,6 +289,8 @@ static const struct {
     {"guarded", guarded},
     {"leak_set", leak_set},
     {"leak_directory", leak_directory},
+    {"phoenix", phoenix},
+    {"deserter", deserter},
     {"kill_group", kill_group},
 };
 

@@ -13,7 +13,9 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # for tests that call make
 tap=build/tap/$name.tap
 mkdir -p "${tap%/*}" "build/junit/$name"
 start=$(date +%s%N)
-bats --tap --report-formatter junit --output "build/junit/$name" "$@" \
+# A test may hang, too: then it ends with all that it has started.
+"$KIT_BUILD/tools/bound" -t "${KIT_SUITE_LIMIT:-300s}" -o 8388608 \
+    bats --tap --report-formatter junit --output "build/junit/$name" "$@" \
     >"$tap" 2>&1 </dev/null
 grep -q '^1\.\.' "$tap" || echo '1..0' >>"$tap" # nothing ran: a failure
 ms=$((($(date +%s%N) - start) / 1000000))
