@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# soak.sh N GOAL - make GOAL N times while every core is kept busy by something
+# soak.sh N GOAL... - make GOAL N times while every core is kept busy by something
 # else, and stop at the first failure.
 set -uo pipefail
-rounds=$1 goal=$2
+rounds=$1
+shift
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 busy=()
@@ -14,7 +15,7 @@ trap 'kill "${busy[@]}" 2>/dev/null' EXIT
 trap 'exit 1' INT TERM HUP
 
 for ((round = 1; round <= rounds; round++)); do
-    if ! make "$goal" >build/soak.log 2>&1; then
+    if ! make "$@" >build/soak.log 2>&1; then
         cat build/soak.log
         echo "soak: round $round of $rounds failed"
         exit 1

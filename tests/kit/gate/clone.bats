@@ -11,7 +11,8 @@ setup() {
     cd "$KIT_TOP"
     cp -R Makefile README.md chapters common exercises solutions tests "$there"
     cd "$there"
-    run make -j8 check
+    # bats puts its own inner programs on the PATH: a user has none of them.
+    run env -i "HOME=$HOME" PATH=/usr/local/bin:/usr/bin:/bin make -j8 check
     [[ $status -eq 0 ]] || fail "$output"
     assert_regex "${lines[-1]}" '^[0-9]+ passed, 0 failed, [0-9]+ skipped$'
 }
