@@ -136,8 +136,8 @@ bounded() {
 }
 
 @test "stdout and stderr that go to one place keep their order" {
-    bounded 0 sh -c 'for n in 1 2 3 4 5; do echo $n; echo $n >&2; done'
-    assert_output "$(printf '%s\n' 1 1 2 2 3 3 4 4 5 5)"
+    bounded 0 bash -c 'for n in {1..500}; do echo "$n"; echo "$n" >&2; done'
+    assert_output "$(for n in {1..500}; do echo "$n"; echo "$n"; done)"
 }
 
 @test "stdout and stderr that go to two places stay apart" {

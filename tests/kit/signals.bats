@@ -30,7 +30,7 @@ setup() {
 blows() {
     local signal moment aim lines moments
     if [[ -z ${KIT_ALL-} ]]; then
-        echo "KILL line:1 names $1"
+        echo "KILL line:1 main $1"
         return
     fi
     lines=$(bound "$1" 2>&1 | wc -l)

@@ -95,20 +95,13 @@ static void find_victims(void)
 
 static void name_victims(void)
 {
-    int named = 0;
-
-    for (int i = 0; i < family_size; i++) {
-        if (family[i].state == 'Z' && family[i].parent != getpid())
-            continue; /* dead, but its parent has not waited for it */
-        if (++named <= MOST_NAMES)
-            fprintf(words, "bound: %s: '%s' %s %g s, killed\n",
-                    program_ended ? "left behind" : "hung", family[i].name,
-                    program_ended ? "outlived the program by"
-                                  : "still ran after",
-                    (double)(program_ended ? grace : limit) / NS_PER_SEC);
-    }
-    if (named > MOST_NAMES)
-        fprintf(words, "bound: and %d more\n", named - MOST_NAMES);
+    for (int i = 0; i < family_size && i < MOST_NAMES; i++)
+        fprintf(words, "bound: %s: '%s' %s %g s, killed\n",
+                program_ended ? "left behind" : "hung", family[i].name,
+                program_ended ? "outlived the program by" : "still ran after",
+                (double)(program_ended ? grace : limit) / NS_PER_SEC);
+    if (family_size > MOST_NAMES)
+        fprintf(words, "bound: and %d more\n", family_size - MOST_NAMES);
 }
 
 static void kill_family(bool tell)
@@ -122,9 +115,8 @@ static void kill_family(bool tell)
         for (int i = 0; i < family_size; i++) {
             pid_t group = family[i].group;
             kill(family[i].pid, SIGKILL);
-            /* A group dies in one step, which no fork bomb can outrun. But
-               a dead leader's may be a guardian's, and kill(-1) hits all. */
-            if (family[i].state != 'Z' && group > 1 && group != getpgrp())
+            /* A group dies in one step, which no fork bomb can outrun. */
+            if (group > 1 && group != getpgrp()) /* kill(-1) hits everyone */
                 kill(-group, SIGKILL);
         }
         take_signal(10 * NS_PER_MS);

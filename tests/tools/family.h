@@ -16,7 +16,6 @@
 
 static struct member {
     pid_t pid, parent, group;
-    char state; /* of the first thread: R, S, D, T, or Z when it has ended */
     char name[32];
 } family[32768];
 static int family_size;
@@ -29,10 +28,11 @@ static inline bool in_family(pid_t pid)
     return false;
 }
 
-/* Read /proc/PID/stat. False for what is not a process, or no longer. */
+/* Read /proc/PID/stat. False for what is no process, or a dead one. */
 static inline bool look_at(const char *pid, struct member *it)
 {
-    char path[300], line[200];
+    char path[300], line[400], state;
+    int threads; /* 1 in a zombie, but more if only its first thread ended */
 
     snprintf(path, sizeof path, "/proc/%s/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -44,14 +44,17 @@ static inline bool look_at(const char *pid, struct member *it)
 
     /* "7 (name) S 1 7 ...", where the name may hold ") S 1", too. */
     char *end = strrchr(line, ')');
-    if (!end ||
-        sscanf(end, ") %c %d %d", &it->state, &it->parent, &it->group) != 3)
+    if (!end || sscanf(end,
+                       ") %c %d %d %*s %*s %*s %*s %*s %*s %*s"
+                       " %*s %*s %*s %*s %*s %*s %*s %d",
+                       &state, &it->parent, &it->group, &threads) != 4)
         return false;
     *end = '\0';
-    return sscanf(line, "%d (%31[^\n]", &it->pid, it->name) == 2;
+    return sscanf(line, "%d (%31[^\n]", &it->pid, it->name) == 2 &&
+           !(state == 'Z' && threads == 1);
 }
 
-/* Fill in the family, in order of pid (but for pids that began anew). */
+/* Fill in the living family, in order of pid (as long as pids only grow). */
 static inline void find_family(void)
 {
     const int most = sizeof family / sizeof family[0];

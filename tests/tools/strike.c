@@ -82,8 +82,7 @@ static void end_family(void)
 {
     find_family();
     for (int i = 0; i < family_size; i++)
-        if (family[i].state != 'Z' || family[i].parent == getpid())
-            report("process", family[i].name, ", killed");
+        report("process", family[i].name, ", killed");
     for (int round = 0; round < 100; round++) {
         for (int i = 0; i < family_size; i++)
             kill(family[i].pid, SIGKILL);
