@@ -6,16 +6,20 @@
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all tour doctor check memcheck soak verify lint format docs-update \
-    clean help
+.PHONY: all tour doctor next status check memcheck soak verify lint format \
+    docs-update pictures clean help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # All cores, unless the command line says otherwise.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
+# An exercise is found by its solution.
+exercises := $(sort $(basename $(notdir $(wildcard solutions/*/*.c))))
+
 # A verdict is printed in one piece; what you run yourself prints at once.
-ifneq ($(filter check% memcheck verify,$(MAKECMDGOALS)),)
+ifneq ($(filter-out $(exercises:%=check-%),\
+    $(filter check% memcheck verify,$(MAKECMDGOALS))),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -27,7 +31,8 @@ BUILD := build
 # What is missing is said at once and in one line, before anything starts.
 goals := $(or $(MAKECMDGOALS),all)
 wanted := $(if $(filter-out help clean doctor lint format,$(goals)),$(firstword $(CC))) \
-    $(if $(filter check% memcheck soak verify,$(goals)),bats)
+    $(if $(filter check% watch% memcheck soak verify,$(goals)),bats) \
+    $(if $(filter check% watch% next status reset% soak verify,$(goals)),patch)
 missing := $(if $(strip $(wanted)),$(shell tests/tools/need.sh $(wanted)))
 ifneq ($(missing),)
 $(error $(missing))
@@ -44,28 +49,47 @@ programs := $(sort $(patsubst %.c,%,$(wildcard chapters/*/*.c)))
 names := $(notdir $(programs))
 numbers := $(foreach chapter,$(chapters),$(firstword $(subst _, ,$(chapter))))
 all_programs := $(programs:%=$(BUILD)/%)
+all_solutions := $(patsubst %.c,$(BUILD)/%,$(wildcard solutions/*/*.c))
 library := $(BUILD)/tools/interpose.so
-all_tools := $(patsubst tests/%.c,$(BUILD)/%,\
+c_tools := $(patsubst tests/%.c,$(BUILD)/%,\
     $(filter-out %/interpose.c,$(wildcard tests/tools/*.c)))
+all_tools := $(c_tools) $(library)
 all_tests := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/kit/*.c))
 
 ##: Build and play
 
-all: $(all_programs) $(all_tools) ## builds everything; "make" alone does the same
+all: $(all_programs) $(all_solutions) $(all_tools) ## builds everything; "make" alone does the same
 
 tour: all ## plays the headline program of each chapter
 	$(Q)KIT_BUILD=$(BUILD) tests/tools/tour.sh $(chapters)
 
 ## run-NAME: builds and runs one program: make run-svsem_timed ARGS='100ms'
+## trace-NAME: the same, and draws what it waited for
+## fault-NAME: the same, with a call that fails: FAULT='semtimedop:EINTR@1'
 
 doctor: ## what this machine has of what the kit wants, and what was left behind
 	$(Q)tests/tools/doctor.sh
+
+##: Exercises
+
+next: ## the next exercise of the core that you have not passed; ALL=1: of all
+	$(Q)tests/tools/exercise.sh next
+
+## check-NAME: compiles yours, runs its checks, and says what is wrong
+## watch-NAME: the same at each save, until Ctrl-C
+## hint-NAME: the next hint; there are three
+## compare-NAME: after a pass: yours beside the solution; FORCE=1: at once
+## reset-NAME: puts the starter back; yours is kept as NAME.c.orig-N
+status: ## how far you are
+	$(Q)tests/tools/exercise.sh status
+
+## answers-NAME: for instructors: wrong answers, and what the checks say to them
 
 ##: Check
 
 check: ## tests everything that a user wants to know; JUNIT=FILE for a report
 ## check-NN: tests one chapter: make check-07
-## check-NAME: tests the chapter of one program: make check-svsem_timed
+## check-NAME: tests one exercise, or the chapter of one program
 memcheck: ## the tests of the chapters, each program under valgrind
 soak: ## the tests N times with every core kept busy: make soak N=50
 
@@ -83,6 +107,9 @@ docs-update: all ## puts the output of real runs into the READMEs; read the diff
 	    tests/tools/fences.sh update $$readme; \
 	done
 
+pictures: all ## draws the pictures of the READMEs from real runs
+	$(Q)KIT_BUILD=$(BUILD) tests/tools/lens.sh pictures $(wildcard chapters/*/README.md)
+
 clean: ## removes build/ and nothing else
 	$(Q)rm -rf build
 
@@ -95,16 +122,19 @@ help: ## this list
 compile = $(if $(V),,@echo "  cc    $<";) mkdir -p $(@D) && \
     $(CC) $(KIT_FLAGS) $1 -MMD -MP -MF $@.d $< -o $@
 
-$(all_programs): $(BUILD)/%: %.c Makefile
+$(all_programs) $(all_solutions): $(BUILD)/%: %.c Makefile
 	$(call compile,$(SANITIZE))
 
-$(all_tools) $(all_tests): $(BUILD)/%: tests/%.c Makefile
+$(c_tools) $(all_tests): $(BUILD)/%: tests/%.c Makefile
 	$(call compile,)
+
+$(library): tests/tools/interpose.c Makefile
+	$(call compile,-shared -fPIC)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
 .PHONY: programs
-programs: $(all_programs)
+programs: $(all_programs) $(all_solutions)
 
 # --- test suites: one process of bats each, side by side ---
 
@@ -122,6 +152,7 @@ $(call suite,chapters/$1,tests/chapters/$1.bats,$(call built,$1))
 $(call suite,memcheck/$1,tests/chapters/$1.bats,$(call built,$1),KIT_UNDER=memcheck KIT_SUITE_LIMIT=900s)
 $(call suite,programs/$1,tests/kit/programs.bats tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1)
 $(call suite,every-signal/$1,tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1 KIT_ALL=1 KIT_SUITE_LIMIT=1200s)
+$(call suite,faults/$1,tests/kit/faults.bats,$(call built,$1),KIT_CHAPTER=$1 KIT_SUITE_LIMIT=900s)
 $(call suite,readmes/$1,$(BUILD)/readmes/$1.bats,$(call built,$1) $(BUILD)/readmes/$1.bats)
 $(BUILD)/readmes/$1.bats: $(wildcard chapters/$1/README.md exercises/$1/HINTS.md) tests/tools/fences.sh
 	$$(Q)mkdir -p $$(@D) && tests/tools/fences.sh bats $(wildcard chapters/$1/README.md exercises/$1/HINTS.md) >$$@
@@ -132,11 +163,28 @@ $(eval $(call suite,readmes/top,$(BUILD)/readmes/top.bats,all $(BUILD)/readmes/t
 $(BUILD)/readmes/top.bats: README.md tests/tools/fences.sh
 	$(Q)mkdir -p $(@D) && tests/tools/fences.sh bats README.md >$@
 
-kit_suites := $(filter-out programs signals,$(basename $(notdir $(wildcard tests/kit/*.bats))))
+kit_suites := $(filter-out programs signals faults,$(basename $(notdir $(wildcard tests/kit/*.bats))))
 $(foreach s,$(kit_suites),$(eval $(call suite,kit/$s,tests/kit/$s.bats,all $(all_tests))))
 
 gate_suites := $(basename $(notdir $(wildcard tests/kit/gate/*.bats)))
 $(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all,KIT_SUITE_LIMIT=900s)))
+
+# $1: a solution. Its exercise is a suite too, and has commands of its own.
+define exercise_rules
+$(call suite,solutions/$(notdir $1),tests/exercises/$(notdir $1).bats,$(BUILD)/$1 $(all_tools),KIT_SUBJECT=$(BUILD)/$(dir $1))
+.PHONY: suite/exercises/$(notdir $1) $(exercise_commands:%=%-$(notdir $1))
+suite/exercises/$(notdir $1) check-$(notdir $1) watch-$(notdir $1): $(all_tools)
+suite/exercises/$(notdir $1):
+	$$(Q)tests/tools/exercise.sh suite $(notdir $1)
+$(exercise_commands:%=%-$(notdir $1)):
+	$$(Q)tests/tools/exercise.sh $$(@:%-$(notdir $1)=%) $(notdir $1)
+endef
+exercise_commands := check watch hint compare reset answers
+$(foreach s,$(basename $(wildcard solutions/*/*.c)),$(eval $(call exercise_rules,$s)))
+
+.PHONY: suite/answers
+suite/answers: $(all_tools)
+	$(Q)tests/tools/prove.sh || : # tally.sh adds up
 
 # $1: goal, $2: its suites.
 define checking
@@ -144,10 +192,11 @@ define checking
 $1: $(addprefix suite/,$2)
 	$$(Q)tests/tools/tally.sh $2
 endef
-of_chapter = $(addsuffix /$1,programs chapters readmes)
-$(eval $(call checking,check,$(foreach chapter,$(chapters),$(call of_chapter,$(chapter))) $(kit_suites:%=kit/%) readmes/top))
+of_chapter = $(addsuffix /$1,programs chapters readmes) \
+    $(addprefix exercises/,$(basename $(notdir $(wildcard solutions/$1/*.c))))
+$(eval $(call checking,check,$(foreach chapter,$(chapters),$(call of_chapter,$(chapter))) $(exercises:%=solutions/%) $(kit_suites:%=kit/%) readmes/top))
 $(eval $(call checking,memcheck,$(chapters:%=memcheck/%)))
-$(eval $(call checking,verify,$(gate_suites:%=gate/%) $(chapters:%=every-signal/%) $(chapters:%=memcheck/%)))
+$(eval $(call checking,verify,$(gate_suites:%=gate/%) $(if $(exercises),answers) $(chapters:%=every-signal/%) $(chapters:%=faults/%) $(chapters:%=memcheck/%)))
 $(foreach chapter,$(chapters),$(eval $(call checking,check-$(firstword $(subst _, ,$(chapter))),$(call of_chapter,$(chapter)))))
 
 soak: all $(all_tests)
@@ -156,11 +205,16 @@ soak: all $(all_tests)
 # --- one program ---
 
 define program_rules
-.PHONY: run-$(notdir $1) check-$(notdir $1)
+.PHONY: $(one_program:%=%-$(notdir $1))
 run-$(notdir $1): $(BUILD)/$1
 	$$(Q)$$< $$(ARGS) || $$(outcome)
+trace-$(notdir $1): $(BUILD)/$1 $(all_tools)
+	$$(Q)KIT_BUILD=$(BUILD) tests/tools/lens.sh trace $$< $$(ARGS)
+fault-$(notdir $1): $(BUILD)/$1 $(all_tools)
+	$$(Q)KIT_BUILD=$(BUILD) tests/tools/lens.sh fault '$$(FAULT)' $$< $$(ARGS)
 check-$(notdir $1): check-$(firstword $(subst _, ,$(notdir $(patsubst %/,%,$(dir $1)))))
 endef
+one_program := run trace fault check
 # 3 and 77 are answers, not errors: make would call them errors.
 outcome = case $$? in \
     3) echo 'exit code 3: the bound was reached' ;; \
@@ -169,8 +223,11 @@ outcome = case $$? in \
 $(foreach p,$(programs),$(eval $(call program_rules,$p)))
 
 # What no rule above made is a name that does not exist.
-run-%:
+run-% trace-% fault-%:
 	@echo "make: there is no program '$*'; there are: $(names)" >&2; exit 2
 
 check-%:
-	@echo "make: there is nothing called '$*' to check; there are: $(numbers) $(names)" >&2; exit 2
+	@echo "make: there is nothing called '$*' to check; there are: $(numbers) $(exercises) $(names)" >&2; exit 2
+
+watch-% hint-% compare-% reset-% answers-%:
+	@echo "make: there is no exercise '$*'; there are: $(exercises)" >&2; exit 2

@@ -139,3 +139,41 @@ line_with() {
     run ! "${cc[@]}" -D_GNU_SOURCE
     assert_output --partial "redefined"
 }
+
+# with_child LIMIT [TRACER...]: run svsem_interrupted as a process that has a
+# child. The child ends when the kernel counts a waiter at the set. It uses
+# nothing of bats: it closes number 3.
+with_child() {
+    local limit=$1
+    shift
+    cat >with_child.sh <<'END'
+(
+    until set=$(sed -n 's/.* set=//p' said) && [ -n "$set" ] &&
+        ipcs -s -i "$set" | grep -q '^0 *0 *1 '; do :; done
+) &
+exec svsem_interrupted "$1" >said
+END
+    : >said
+    run -0 bound "$@" sh with_child.sh "$limit" 3>&-
+}
+
+@test "under strace -f a child that ends interrupts the wait, else it does not" {
+    cd "$BATS_TEST_TMPDIR"
+    PATH=$KIT_BUILD/chapters/07_semtimedop:$KIT_BUILD/tools:$PATH
+    strace -f -o log true 2>/dev/null || lacks "strace that may trace"
+    run with_child 300ms
+    run -0 tail -n 1 said
+    assert_output --partial "waiter: timed_out errno=EAGAIN "
+    with_child 15s strace -f -o log
+    run -0 tail -n 1 said
+    assert_output --partial "waiter: interrupted errno=EINTR "
+}
+
+@test "to strace semop is semtimedop: the C library makes that call" {
+    cd "$BATS_TEST_TMPDIR"
+    PATH=$KIT_BUILD/chapters/07_semtimedop:$KIT_BUILD/tools:$PATH
+    strace -o log true 2>/dev/null || lacks "strace that may trace"
+    run -0 bound strace -o log -e trace=semop,semtimedop alarm_semop 1ms
+    run ! grep '^semop(' log
+    run -0 grep -c '^semtimedop(.*NULL' log
+}
