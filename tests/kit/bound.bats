@@ -89,6 +89,7 @@ bounded() {
     bounded 124 -t 300ms unruly deserter
     assert_line "unruly: deserted"
     assert_line --partial "bound: hung: 'unruly' still ran after "
+    refute_line --partial "left behind"
 }
 
 @test "the guardian of a program that hangs removes its set" {

@@ -14,6 +14,8 @@ setup() {
     [[ $status -eq 0 ]] || fail "$output"
     mkdir -p build/sanitized/tools
     cp build/tools/* build/sanitized/tools
+    # Leaks are memcheck's: the sanitizer's search fails under strace.
+    export ASAN_OPTIONS=detect_leaks=0
     KIT_BUILD=$KIT_TOP/build/sanitized run bats tests/chapters
-    [[ $status -eq 0 ]] || fail "$output"
+    [[ $status -eq 0 ]] || fail "$(grep -v '^ok' <<<"$output")"
 }

@@ -1,0 +1,199 @@
+# Chapter 4: what to do when the reader does not catch up.
+
+setup() {
+    load ../helpers
+    use chapters/04_backpressure
+}
+
+# marks LOW: watermarks' numbers with this low mark.
+marks() {
+    run -0 watermarks "$1"
+    times=$(field times "${lines[0]}") high=$(field high "${lines[0]}")
+    most=$(field most "${lines[-1]}") least=$(field least "${lines[-1]}")
+    sent=$(field sent "${lines[-1]}")
+}
+
+# policy NAME: the numbers of overflow_policies' row with this name.
+policy() {
+    read -r _ made read lost left oldest most < <(grep "^$1 " <<<"$output")
+    : "$made $lost $left $oldest"
+    [[ -n $most ]] || fail "no row $1 in: $output"
+}
+
+# peer NAME WAY: what both_sending says of it; sent, received, waited.
+peer() {
+    line=$(grep "^$1: .* way=$2 " <<<"$output") || fail "no $1 $2 in: $output"
+    sent=$(field sent "$line") received=$(field received "$line")
+    waited=$(field waited_ms "$line")
+}
+
+@test "a gap between the marks means fewer pauses, a wider one still fewer" {
+    marks 7 # on again as soon as it is below the high mark
+    without=$times before=$times
+    for low in 5 2 0; do
+        marks $low
+        assert_between 1 "$before" "$times"
+        assert_at_least $((2 * times)) "$without"
+        before=$times
+    done
+}
+
+@test "the outbox never holds more than the high mark" {
+    for low in 7 2 0; do
+        marks $low
+        assert_equal "$most" "$high"
+    done
+}
+
+@test "the source goes on when the outbox is down to the low mark, not before" {
+    for low in 7 2 0; do
+        marks $low
+        assert_equal "$least" $low
+    done
+}
+
+@test "fewer pauses cost no delivery" {
+    marks 7
+    without=$sent
+    for low in 2 0; do
+        marks $low
+        assert_equal "$sent" "$without"
+    done
+}
+
+@test "the drawing shows each time that the outbox was full" {
+    marks 2
+    row=$(grep "^ high $high |" <<<"$output")
+    row=${row//[!#]/}
+    assert_equal ${#row} "$times"
+    assert_line "      1 |$(printf '#%.0s' {1..60})|"
+}
+
+@test "no policy makes the reader read more" {
+    run -0 overflow_policies
+    policy grow
+    all=$read
+    for name in block drop_newest drop_oldest; do
+        policy $name
+        assert_equal "$read" "$all"
+    done
+}
+
+@test "without a bound nothing is lost, and the outbox grows all the time" {
+    run -0 overflow_policies
+    policy grow
+    assert_equal "$lost" 0
+    assert_at_least $((made / 2)) "$most"
+    assert_at_least $((made / 2)) "$oldest"
+}
+
+@test "a bound on the outbox is kept by each policy" {
+    run -0 overflow_policies
+    for name in block drop_newest drop_oldest disconnect; do
+        policy $name
+        assert_equal "$most" 10
+    done
+}
+
+@test "blocking loses nothing, because the source makes less" {
+    run -0 overflow_policies
+    policy grow
+    all=$made
+    policy block
+    assert_equal "$lost" 0
+    assert_between 1 $((all / 2)) "$made"
+}
+
+@test "dropping the oldest loses as many as the newest, and delivers younger ones" {
+    run -0 overflow_policies
+    policy drop_newest
+    newest=$lost age=$oldest
+    policy drop_oldest
+    assert_at_least 1 "$lost"
+    assert_equal "$lost" "$newest"
+    assert_between 1 $((age / 2)) "$oldest"
+}
+
+@test "what a large send buffer holds grows old under every policy" {
+    run -0 overflow_policies 3 200000
+    policy grow
+    grown=$oldest
+    for name in block drop_newest drop_oldest disconnect; do
+        policy $name
+        assert_equal "$oldest" "$grown"
+    done
+}
+
+@test "a reader that is cut off gets the least, and nothing waits for it" {
+    run -0 overflow_policies
+    policy grow
+    all=$read
+    policy disconnect
+    assert_between 1 $((all / 2)) "$read"
+    assert_equal "$left" 0
+    assert_equal "$lost" $((made - read))
+}
+
+@test "a reader that keeps up sees no difference between the policies" {
+    run -0 overflow_policies 1
+    policy grow
+    same="$made $made 0 0 $oldest $most"
+    for name in grow block drop_newest drop_oldest disconnect; do
+        policy $name
+        assert_equal "$made $read $lost $left $oldest $most" "$same"
+    done
+}
+
+@test "in ticks, the same comes out on every run" {
+    for program in watermarks overflow_policies; do
+        first=$("$program")
+        run -0 "$program"
+        assert_output "$first"
+    done
+}
+
+@test "two peers that send before they read both stop" {
+    run -0 both_sending 50ms
+    for name in east west; do
+        peer $name send_first
+        [[ $line == "$name: timed_out "* ]] || fail "$line"
+        assert_between 1 1048576 "$sent"
+        assert_equal "$received" 0
+    done
+}
+
+@test "a deadline ends their wait, and not before its time" {
+    run -0 both_sending 70ms
+    for name in east west; do
+        peer $name send_first
+        assert_at_least 70 "$waited"
+    done
+}
+
+@test "a later deadline moves no byte more" {
+    run -0 both_sending 10ms
+    peer east send_first
+    short=$sent
+    run -0 both_sending 150ms
+    peer east send_first
+    assert_equal "$sent" "$short"
+    assert_equal "$received" 0
+}
+
+@test "peers that poll for in and out together both finish" {
+    run -0 both_sending 1ms
+    for name in east west; do
+        peer $name in_and_out
+        assert_equal "$name: done $sent $received" "$name: done 1048576 1048576"
+        assert_line --partial "$name: done way=in_and_out "
+    done
+}
+
+@test "as long as all of it fits into the queues, sending first works" {
+    run -0 both_sending 10s 10000
+    for name in east west; do
+        peer $name send_first
+        [[ $line == "$name: done "* ]] || fail "$line"
+        assert_equal "$received" 10000
+    done
+}
