@@ -1,0 +1,196 @@
+# Chapter 3: when may I try again, and until when?
+
+setup() {
+    load ../helpers
+    use chapters/03_wait_for_writable
+}
+
+# line_of START: the one line of the output that starts so.
+line_of() {
+    local line found=()
+    for line in "${lines[@]}"; do
+        [[ $line != "$1"* ]] || found+=("$line")
+    done
+    [[ ${#found[@]} -eq 1 ]] || fail "not one line '$1...' in: $output"
+    echo "${found[0]}"
+}
+
+# act NUMBER: what send_all's sender and reader said in it, in two lines.
+act() {
+    local about
+    about=$(grep "^[sr]" <<<"$output" | sed -n "$(($1 * 2 - 1)),$(($1 * 2))p")
+    sent=$(sed -n 's/^sender: //p' <<<"$about")
+    got=$(sed -n 's/^reader: //p' <<<"$about")
+    [[ -n $sent && -n $got ]] || fail "act $1 is not told: $output"
+}
+
+# watch PROGRAM [ARG...]: run it with the lens. What its sender did is in $did,
+# a line for each call: act, us since it began to send, call, us that the call
+# was given, result. An act is a socketpair, and begins with a look at the
+# clock.
+watch() {
+    local trace=$BATS_TEST_TMPDIR/trace
+    local program=$KIT_BUILD/chapters/03_wait_for_writable/$1
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$program" || skip "not with an address sanitizer"
+    run -0 "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
+        "$program" "${@:2}"
+    did=$(awk '
+        function us(limit) {
+            if (limit == "nowait") return 0
+            if (limit ~ /[0-9]us$/) return limit + 0
+            if (limit ~ /[0-9]ms$/) return limit * 1000
+            if (limit ~ /[0-9]s$/) return limit * 1000000
+            return limit
+        }
+        $2 !~ /^0:/ || $5 != "end" { next }
+        $6 == "socketpair" { act++; start = 0 }
+        $6 == "clock_gettime" && !start { start = $1 }
+        $6 == "send" || $6 == "poll" {
+            limit = result = $0
+            sub(/.* limit=/, "", limit); sub(/ .*/, "", limit)
+            sub(/.* = (-1 )?/, "", result)
+            print act, int(($1 - start) / 1000), $6, us(limit), result
+        }' "$trace")
+    [[ -n $did ]] || fail "the trace is empty: $output"
+}
+
+@test "a slow reader gets all of the message, once and in order" {
+    run -0 send_all
+    act 1
+    assert_equal "$(field bytes "$sent")" "$(field bytes "${lines[0]}")"
+    assert_equal "$(field error "$sent")" none
+    assert_equal "$(field bytes "$got")" "$(field bytes "$sent")"
+    assert_equal "$(field in_order "$got")" yes
+}
+
+@test "at the deadline, not before it, send_all says EAGAIN" {
+    run -0 send_all 40ms
+    for number in 2 3; do
+        act $number
+        assert_equal "$(field error "$sent")" EAGAIN
+        assert_at_least 40 "$(field waited_ms "$sent")"
+    done
+}
+
+@test "the count that it tells then is what the reader gets, and in order" {
+    run -0 send_all 40ms
+    for number in 2 3; do
+        act $number
+        assert_between 1 "$(field bytes "${lines[0]}")" "$(field bytes "$sent")"
+        assert_equal "$(field bytes "$got")" "$(field bytes "$sent")"
+        assert_equal "$(field in_order "$got")" yes
+    done
+}
+
+@test "a reader that closes half-way is EPIPE, and no signal" {
+    run -0 env --default-signal=PIPE send_all
+    act 4
+    assert_equal "$(field error "$sent")" EPIPE
+    # It may have closed before it read all that was sent.
+    assert_at_least "$(field bytes "$got")" "$(field bytes "$sent")"
+    assert_between 1 "$(field bytes "${lines[0]}")" "$(field bytes "$sent")"
+}
+
+@test "each wait is given what is left until the deadline, rounded up to 1 ms" {
+    watch send_all 150ms
+    awk '$3 == "send" { before = $2 }
+         $3 == "poll" && ($1 == 2 || $1 == 3) { n[$1]++
+             if ($4 <= 0 || $4 >= 150000 - before + 1001) { print; bad = 1 } }
+         END { exit bad || n[2] < 2 && n[3] < 2 }' <<<"$did" || fail "$did"
+}
+
+@test "after the last wait there is a last look, which does not wait" {
+    watch send_all 40ms
+    for number in 2 3; do
+        run tail -n 2 <<<"$(grep "^$number " <<<"$did")"
+        assert_line --index 0 --partial " poll "
+        assert_line --index 1 --partial " send 0 "
+    done
+}
+
+@test "it does not spin: there is one send more than there are polls" {
+    watch send_all 40ms
+    for number in 1 2 3 4; do
+        sends=$(grep -c "^$number .* send " <<<"$did")
+        polls=$(grep -c "^$number .* poll " <<<"$did")
+        assert_equal "$sends" $((polls + 1))
+    done
+}
+
+@test "with a limit of zero there is one look, and what fits goes" {
+    watch send_all 0ms
+    act 3
+    assert_equal "$(field error "$sent")" EAGAIN
+    assert_at_least 1 "$(field bytes "$sent")"
+    run grep -c "^3 " <<<"$did"
+    assert_output 1
+}
+
+@test "a limit for each wait is no limit for the call" {
+    watch limit_per_wait
+    line=${lines[1]}
+    assert_equal "$(field result "$line")" "$(field bytes "${lines[0]}")"
+    assert_equal "$(field limit_ms "$line")" 250
+    assert_at_least 375 "$(field waited_ms "$line")"
+    # No wait has reached its limit: each ended because there was room.
+    run awk '$1 == 1 && $3 == "poll" && $4 == 250000 { print $5 }' <<<"$did"
+    assert_at_least 3 "${#lines[@]}"
+    assert_equal "$(sort -u <<<"$output")" 1
+}
+
+@test "a loop that gives up with -1 has sent a part all the same" {
+    run -0 limit_per_wait 20ms
+    assert_line --index 3 --partial "sender: returned result=-1 "
+    assert_between 1 "$(field bytes "${lines[0]}")" "$(field bytes "${lines[4]}")"
+    assert_equal "$(field in_order "${lines[4]}")" yes
+}
+
+@test "who spins sends a hundred times as often, and uses more CPU time" {
+    run -0 spin_or_poll
+    spin=$(line_of "spin: ") poll=$(line_of "poll: ")
+    for way in "$spin" "$poll"; do
+        assert_equal "$(field bytes "$way")" "$(field bytes "${lines[0]}")"
+    done
+    times=100
+    [[ -z ${KIT_UNDER-} ]] || times=3 # valgrind looks at each byte offered
+    assert_at_least $(($(field sends "$poll") * times)) "$(field sends "$spin")"
+    assert_at_least $(($(field cpu_us "$poll") * 2)) "$(field cpu_us "$spin")"
+}
+
+@test "poll() says no where send() says yes" {
+    run -0 writable_rule
+    assert_line --index 1 --regexp " poll=no sleeper=asleep$"
+    line=${lines[2]}
+    [[ $line == "sender: offered "* ]] || fail "$line"
+    assert_equal "$(field taken "$line")" "$(field bytes "$line")"
+}
+
+@test "poll() says yes when most of the queue has been read" {
+    run -0 writable_rule
+    run grep ^reader: <<<"$output"
+    assert_equal "$(grep -c poll=yes <<<"$output")" 1
+    assert_equal "$(field poll "${lines[-1]}")" yes
+    assert_between 50 101 "$(field percent "${lines[0]}")"
+    assert_between 0 50 "$(field percent "${lines[-1]}")"
+}
+
+@test "the sleeper in poll() wakes when poll() says yes, not sooner" {
+    run -0 writable_rule
+    run grep ^reader: <<<"$output"
+    assert_equal "$(grep -c "poll=no sleeper=asleep" <<<"$output")" \
+        $((${#lines[@]} - 1))
+    assert_line --index -1 --partial "poll=yes sleeper=awake"
+    # No clock has a part in it: the same chunk wakes it each time.
+    first=$output
+    run -0 writable_rule
+    assert_equal "$(grep ^reader: <<<"$output")" "$first"
+}
+
+@test "writable is not room for all: a larger message is cut short" {
+    run -0 writable_rule
+    line=${lines[-1]}
+    [[ $line == "sender: offered "* ]] || fail "$line"
+    assert_between 1 "$(field bytes "$line")" "$(field taken "$line")"
+}
