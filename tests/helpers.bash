@@ -50,3 +50,32 @@ lacks() {
     [[ -z ${CI-} ]] || fail "missing here, and CI skips nothing: $1"
     skip "missing here: $1"
 }
+
+# start_traced PROGRAM [ARG...]: run it, under the lens, in the background and
+# with its trace in the file $TRACE, for after_call.
+start_traced() {
+    mkfifo "$TRACE.pipe"
+    exec {keep}<>"$TRACE.pipe" # so that the program finds a reader
+    exec {events}< <(exec tee -p "$TRACE" <"$TRACE.pipe" 3>&- {keep}>&-)
+    KIT_TRACE=$TRACE.pipe "$@" {events}<&- {keep}>&- 3>&- &
+    started=$!
+}
+
+# read_event: read one line of the running program's trace into event.
+read_event() {
+    IFS= read -r -t "$((20 * ${KIT_TIME_SCALE:-1}))" -u "$events" event ||
+        return
+    # The program has opened the pipe: from now on its end is the pipe's end.
+    [[ -z $keep ]] || exec {keep}>&-
+    keep=
+}
+
+# after_call CALL RESULT: return when a call of the program that start_traced
+# has started ended so: after_call flock EAGAIN, after_call fork 0.
+after_call() {
+    local event pattern=" end $1 (.* )?= (-?[0-9]+ )?$2 "
+    while read_event; do
+        [[ ! "$event " =~ $pattern ]] || return 0
+    done
+    fail "no $1 has ended with $2"
+}

@@ -28,34 +28,6 @@ draw() {
     assert_equal "$(awk 'length > 78' <<<"$output")" ""
 }
 
-# start_traced PROGRAM [ARG...]: run it in the background, for after_call.
-start_traced() {
-    mkfifo "$TRACE.pipe"
-    exec {keep}<>"$TRACE.pipe" # so that the program finds a reader
-    exec {events}< <(exec tee -p "$TRACE" <"$TRACE.pipe" 3>&- {keep}>&-)
-    KIT_TRACE=$TRACE.pipe "$@" {events}<&- {keep}>&- 3>&- &
-    started=$!
-}
-
-# read_event: read one line of the running program's trace into event.
-read_event() {
-    IFS= read -r -t "$((20 * ${KIT_TIME_SCALE:-1}))" -u "$events" event ||
-        return
-    # The program has opened the pipe: from now on its end is the pipe's end.
-    [[ -z $keep ]] || exec {keep}>&-
-    keep=
-}
-
-# after_call CALL RESULT: return when a call of the program that start_traced
-# has started ended so: after_call flock EAGAIN, after_call fork 0.
-after_call() {
-    local event pattern=" end $1 (.* )?= (-?[0-9]+ )?$2 "
-    while read_event; do
-        [[ ! "$event " =~ $pattern ]] || return 0
-    done
-    fail "no $1 has ended with $2"
-}
-
 # malformed VARIABLE VALUE COLUMN WORDS: refused, and the caret is there.
 malformed() {
     run -2 env "$1=$2" lens_probe nap
@@ -275,8 +247,23 @@ probe: sent=60"
 0.p<n>:0 exe
 0.p<n>:0 exe"
     draw
-    for lane in "twins 0.1:1" "twins 0.1:2" "twins 0.1.1" "exe 0.2" "exe 0.p"; do
-        assert_line --regexp "^${lane//./[.]}.*nanosleep"
+}
+
+@test "lanes of one name are told apart by their path, and by their thread" {
+    cat >"$TRACE" <<'END'
+kit-trace 1 1000000000 0 pid=10 crew
+1000000000 0:0 crew 1 begin poll fd=3 of=1 limit=none
+1000000000 0:1 crew 2 begin sem_wait limit=none
+1010000000 0:1 crew 2 end sem_wait limit=none = 0
+1010000000 0.1:0 crew 1 begin read fd=3 len=1 limit=none
+1020000000 0:0 crew 1 end poll fd=3 of=1 limit=none = 1
+1030000000 0.1:0 crew 1 end read fd=3 len=1 limit=none = 1
+1030000000 0.2:0 mate 1 begin pause limit=none
+1040000000 0.2:0 mate 1 end pause limit=none = -1 EINTR
+END
+    draw
+    for lane in "crew 0 " "crew 0:1 " "crew 0[.]1 " "mate "; do
+        assert_line --regexp "^$lane +([^ ].*)?\\["
     done
 }
 
