@@ -32,9 +32,9 @@ exercise_teardown() {
     [[ -n ${BATS_TEST_COMPLETED-} ]] || touch "$BATS_FILE_TMPDIR/failed"
 }
 
-# subject [ARG...]: run the program as "run" does, within 5 s and under the
-# lens, and set trace. KIT_FAULT and KIT_CLOCK apply to the program alone. A
-# program that had to be stopped fails the test here, with the reason.
+# subject [ARG...]: run the program as "run" does, under the lens and within 5 s
+# (KIT_LIMIT), and set trace. KIT_FAULT and KIT_CLOCK apply to the program
+# alone. A program that had to be stopped fails the test here, with the reason.
 # shellcheck disable=SC2154 # run sets status and output
 subject() {
     local cage=$KIT_BUILD/tools/cage said
@@ -76,7 +76,7 @@ where_it_hangs() {
         END {
             for (which in begun) {
                 $0 = begun[which]
-                rank = /limit=(none|now)$/ ? 1 : 2 # now: a poll() of 0, say
+                rank = /limit=none$/ ? 1 : 2
                 rank = $6 ~ /^wait/ ? 3 : rank
                 if (!best || rank < best) {
                     best = rank
@@ -87,6 +87,7 @@ where_it_hangs() {
                 print stuck
             } else if (most >= 20) {
                 split(busiest, field)
+                sub(/ full$/, "", busiest) # the trace takes no more
                 print field[3] " goes round without end: " most " times " \
                     words(busiest)
             } else {

@@ -24,8 +24,13 @@ setup() {
 
 @test "a set without a guard is reported and removed" {
     run -1 strike KILL line:2 main unruly leak_set
-    assert_output --regexp \
-        "^unruly: KILL line:2 main: left behind: semaphore set '[0-9]+', removed$"
+    [[ $output =~ ^"unruly: KILL line:2 main: left behind: semaphore set '"([0-9]+)"', removed"$ ]]
+    run ! set_exists "${BASH_REMATCH[1]}"
+}
+
+@test "a set that is named after the blow, on stderr, is reported, too" {
+    run -1 strike TERM line:2 main unruly leak_late
+    assert_output --partial "left behind: semaphore set '"
 }
 
 @test "a directory without a guard is reported" {
@@ -56,16 +61,27 @@ setup() {
     done
 }
 
+@test "the program starts with no signal blocked" {
+    run -0 strike HUP line:1 main sh -c 'trap "" HUP; echo
+        grep -q "^SigBlk:[[:space:]]*0*$" /proc/self/status || kill -STOP $$'
+}
+
 @test "a moment or a process that there never is has an exit code of its own" {
     run -4 strike KILL line:4 main unruly lingerer
-    assert_output "unruly: KILL line:4 main: no such"
-    run -4 strike KILL line:2 member:9 unruly guarded
-    assert_output "unruly: KILL line:2 member:9: no such"
+    assert_output "unruly: KILL line:4 main: no such moment or process"
+    run -4 strike KILL line:2 member:2 unruly guarded
+    assert_output "unruly: KILL line:2 member:2: no such moment or process"
 }
 
 @test "a program that ignores the signal and goes on is reported and ended" {
-    run -1 strike -t 300ms TERM line:2 main unruly deaf
-    assert_output "unruly: TERM line:2 main: left behind: process 'unruly', killed"
+    for signal in TERM INT HUP QUIT; do
+        run -1 strike -t 300ms "$signal" line:2 main unruly deaf
+        assert_output \
+            "unruly: $signal line:2 main: left behind: process 'unruly', killed"
+    done
+    for signal in KILL SEGV PIPE; do
+        run -0 strike "$signal" line:2 main unruly deaf
+    done
 }
 
 @test "strike with a bad argument exits with 2, without a program with 1" {

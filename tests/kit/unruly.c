@@ -211,12 +211,12 @@ static _Noreturn void phoenix(void)
     hang();
 }
 
-/* Hide in the process group of bound itself. */
+/* Hide in the process group of bound itself, behind a misleading name. */
 static _Noreturn void deserter(void)
 {
     if (setpgid(0, getpgid(getppid())) == -1)
         err(EXIT_FAILURE, "setpgid");
-    puts("unruly: deserted");
+    introduce("deserter) Z 1 1");
     hang();
 }
 
@@ -256,7 +256,21 @@ static _Noreturn void guarded(void)
 
 static void leak_set(void)
 {
-    printf("unruly: offset=1 set=%d\n", make_set());
+    printf("unruly: set=%d\n", make_set());
+}
+
+/* Be told to end, and only then forget a set, and say so on stderr. */
+static void leak_late(void)
+{
+    sigset_t term;
+    int sig;
+
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    puts("unruly: waiting");
+    sigwait(&term, &sig);
+    fprintf(stderr, "unruly: set=%d\n", make_set());
 }
 
 static void leak_directory(void)
@@ -288,6 +302,7 @@ static const struct {
     {"zombie", zombie},
     {"guarded", guarded},
     {"leak_set", leak_set},
+    {"leak_late", leak_late},
     {"leak_directory", leak_directory},
     {"phoenix", phoenix},
     {"deserter", deserter},

@@ -438,7 +438,7 @@ watch() {
     trap 'exit 143' TERM
     trap 'exit 129' HUP
     while :; do
-        now=$(stat -c '%.Y %i' "$file" 2>/dev/null) || now=$seen
+        now=$(stat -c '%.6Y %i' "$file" 2>/dev/null) || now=$seen
         if [[ $now == "$seen" ]]; then
             # Woken early where that is possible; else it is polling.
             inotifywait -qq -t 1 -e close_write,moved_to "${file%/*}" \

@@ -145,7 +145,8 @@ prove() {
     local items exercise answer
     items=$(items "$@")
     mkdir -p build/answers
-    xargs -n 2 -P "$(($(nproc) + 1))" "${BASH_SOURCE[0]}" one <<<"$items" || true
+    xargs -n 2 -P "$(($(nproc) + 1))" "${BASH_SOURCE[0]}" one <<<"$items" ||
+        true # what is wrong stands in the results
     for exercise; do
         while read -r name answer; do
             [[ $name != "$exercise" ]] ||
@@ -161,7 +162,12 @@ prove() {
     awk -v took="$(seconds)" '
         function of(kind) { return good[kind] + 0 " of " all[kind] + 0 }
         /^1\.\./ { next }
-        /^(not )?ok / { kind = $NF; sub(/_.*/, "", kind); all[kind]++; results++ }
+        /^(not )?ok / {
+            results++
+            kind = $NF
+            sub(/_.*/, "", kind)
+            all[kind]++
+        }
         /^ok / { good[kind]++; passed++ }
         !/^ok / { report = report "        " $0 "\n" }
         END {

@@ -10,10 +10,12 @@
  * directory that it named as dir=PATH.
  *
  * MOMENT: line:N, right after the N-th line of output; exec; start:USEC, so
- * many microseconds after exec (in "unshare --ipc", for a death between
- * semget() and the guard leaves a set of which no one knows). AIM: main; group, as Ctrl-C would; names,
- * all that bear the program's name, as pkill(1) would; member:K, the K-th
- * process of the family. The guardian is no target of the last two.
+ * many microseconds after exec. That early, a death between semget() and the
+ * guard leaves a set that no one named: strike in "unshare --ipc", then.
+ *
+ * AIM: main; group, as Ctrl-C would; names, all that bear the program's name,
+ * as pkill(1) would; member:K, the K-th process of the family. The last two
+ * do not hit the guardian.
  *
  * Exits with 0 when nothing was left, with 1 when something was (it is named,
  * and ended or removed), with 4 when there is no such moment or aim.
@@ -298,6 +300,7 @@ int main(int argc, char *argv[])
     check_names();
 
     if (faults == 0)
-        printf("%s: %s\n", title, struck ? "nothing left behind" : "no such");
+        printf("%s: %s\n", title,
+               struck ? "nothing left behind" : "no such moment or process");
     return faults > 0 ? EXIT_FAILURE : struck ? EXIT_SUCCESS : EXIT_NO_SUCH;
 }

@@ -1,10 +1,47 @@
-# make verify proves the checks of the exercises (tests/tools/prove.sh); here
-# the proof itself is shown to catch what is planted.
+# make check and make verify with an exercise in every state. What verify
+# proves of the answers on file (tests/tools/prove.sh) is itself shown to catch
+# what is planted.
 
 setup() {
     load ../../helpers
     load ../demo_exercise
     demo_setup
+    file=exercises/01_demo/say_when.c
+}
+
+@test "make check counts TODO as skipped, wrong as failed, right as passed" {
+    run make check
+    [[ $status -eq 0 ]] || fail "$output"
+    assert_line --regexp '^  TODO  exercises/say_when '
+    assert_line --regexp '^  PASS  solutions/say_when +3 of 3 '
+    assert_line --regexp '^  exercises +0 +0 +1$'
+    assert_line --index -1 "9 passed, 0 failed, 1 skipped"
+
+    write 's/+ 1/+ 2/'
+    run -2 make check JUNIT=report.xml
+    assert_line --regexp '^  FAIL  exercises/say_when '
+    assert_line --regexp '^ +7 is one too many$'
+    assert_line --regexp '^  exercises +0 +1 +0$'
+    run -0 cat report.xml
+    assert_line --partial 'name="say_when"><failure>FAIL  say_when '
+    if command -v xmllint >/dev/null; then
+        run -0 xmllint --noout report.xml
+    fi
+
+    write ""
+    run -0 make check
+    assert_line --regexp '^  exercises +1 +0 +0$'
+    run -0 make next
+    assert_output "All exercises of the core are passed."
+}
+
+@test "make check leaves nothing behind but build/ and .progress" {
+    local before after
+    write ""
+    before=$(find . -path ./build -prune -o -print | sort)
+    make check-say_when check-01
+    after=$(find . -path ./build -prune -o -print | sort)
+    assert_equal "$(comm -3 <(echo "$before") <(echo "$after"))" $'\t./.progress'
 }
 
 @test "make verify counts what it has proved" {
@@ -34,6 +71,13 @@ proof_says() {
         "# no wrong answer breaks it alone" \
         "solutions 1 of 1, starters 1 of 1, wrong 0 of 2 by name, right 1 of\
  1, requirements 0 of 2"
+}
+
+@test "words that do not stand in the first failure are caught" {
+    answer wrong_waits $'The check says: nobody is waited for' \
+        's/TIMED_OUT/USAGE/; s/ + 1//'
+    proof_says "# the check does not say 'nobody is waited for':" \
+        "#       after 5 comes 6, not 5:" "#       one too few"
 }
 
 @test "an answer that breaks more, or does not compile or apply, is caught" {
