@@ -50,10 +50,11 @@ names := $(notdir $(programs))
 numbers := $(foreach chapter,$(chapters),$(firstword $(subst _, ,$(chapter))))
 all_programs := $(programs:%=$(BUILD)/%)
 all_solutions := $(patsubst %.c,$(BUILD)/%,$(wildcard solutions/*/*.c))
-library := $(BUILD)/tools/interpose.so
+libraries := $(BUILD)/tools/interpose.so $(BUILD)/tools/cage_calls.so
 c_tools := $(patsubst tests/%.c,$(BUILD)/%,\
-    $(filter-out %/interpose.c,$(wildcard tests/tools/*.c)))
-all_tools := $(c_tools) $(library)
+    $(filter-out $(libraries:$(BUILD)/%.so=tests/%.c),\
+    $(wildcard tests/tools/*.c)))
+all_tools := $(c_tools) $(libraries)
 all_tests := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/kit/*.c))
 
 ##: Build and play
@@ -128,7 +129,7 @@ $(all_programs) $(all_solutions): $(BUILD)/%: %.c Makefile
 $(c_tools) $(all_tests): $(BUILD)/%: tests/%.c Makefile
 	$(call compile,)
 
-$(library): tests/tools/interpose.c Makefile
+$(libraries): $(BUILD)/tools/%.so: tests/tools/%.c Makefile
 	$(call compile,-shared -fPIC)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
