@@ -10,9 +10,9 @@
     docs-update pictures clean help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# All cores, unless the command line says otherwise.
+# Tests mostly wait: two at a time on each core, unless you say otherwise.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
-MAKEFLAGS += -j$(shell nproc)
+MAKEFLAGS += -j$(shell expr 2 \* `nproc`)
 endif
 # An exercise is found by its solution.
 exercises := $(sort $(basename $(notdir $(wildcard solutions/*/*.c))))
@@ -170,7 +170,7 @@ $(foreach s,$(kit_suites),$(eval $(call suite,kit/$s,tests/kit/$s.bats,all $(all
 $(eval $(call suite,every-round/send_all,tests/kit/send_all_rounds.bats,all $(all_tests),KIT_ALL=1 KIT_SUITE_LIMIT=900s))
 
 gate_suites := $(basename $(notdir $(wildcard tests/kit/gate/*.bats)))
-$(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all,KIT_SUITE_LIMIT=900s)))
+$(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all $(all_tests),KIT_SUITE_LIMIT=900s)))
 
 # $1: a solution. Its exercise is a suite too, and has commands of its own.
 define exercise_rules

@@ -3,7 +3,7 @@
 # user, with namespaces and without.
 
 setup() {
-    load ../helpers
+    load ../../helpers
     # What an ordinary user must be able to reach, and a folder to write in.
     home=$(mktemp -d /tmp/cage-test.XXXXXX)
     chmod 755 "$home"
