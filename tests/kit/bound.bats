@@ -5,6 +5,8 @@ setup() {
     PATH=${KIT_BUILD:?run me with: make check}/tools:$KIT_BUILD/kit:$PATH
     said=$BATS_TEST_TMPDIR/said
     : >"$said"
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    pipe=$BATS_TEST_TMPDIR/pipe
 }
 
 # Should bound fail us: end what has told its pid.
@@ -13,12 +15,13 @@ teardown() {
 }
 
 # bounded CODE ARG...: run bound, which must exit with CODE and leave no one
-# behind. All that it starts inherits number 6, the pipe that we read from: an
-# end of file on it, at once, means that they have ended.
+# behind. All that it starts inherits number 6, a pipe that we read: an end of
+# file there, at once, means that they have ended.
 bounded() {
     local code=$1
     shift
-    exec 5< <(exec bound "$@" 6>&1 >"$said" 2>&1 3>&-)
+    bound "$@" 6>"$pipe" >"$said" 2>&1 3>&- &
+    exec 5<"$pipe"
     run_status=0
     wait $! || run_status=$?
     output=$(<"$said")
@@ -169,7 +172,8 @@ bounded() {
 }
 
 @test "a reader that does not read cannot keep bound" {
-    exec 5< <(exec bound -t 300ms unruly endless 3>&- 2>"$said.error")
+    bound -t 300ms unruly endless >"$pipe" 2>"$said.error" 3>&- &
+    exec 5<"$pipe"
     local code=0
     wait $! || code=$?
     assert_equal "$code" 124
@@ -189,9 +193,10 @@ bounded() {
 @test "bound that is told to end takes the family with it" {
     ulimit -c 0
     for signal in TERM INT HUP QUIT; do
-        exec 5< <(exec env --default-signal=HUP,INT,QUIT \
-            bound unruly deaf 3>&- 2>"$said.error")
+        env --default-signal=HUP,INT,QUIT \
+            bound unruly deaf >"$pipe" 2>"$said.error" 3>&- &
         local bound=$! pid status=0
+        exec 5<"$pipe"
         read -r -u 5 pid
         echo "$pid" >>"$said"
         kill -s "$signal" "$bound"
@@ -213,8 +218,9 @@ bounded() {
 }
 
 @test "bound ends with its parent, and takes the family with it" {
-    exec 5< <(exec bash -c 'bound -t 600s unruly deaf; :' 3>&- 2>"$said.error")
+    bash -c 'bound -t 600s unruly deaf; :' >"$pipe" 2>"$said.error" 3>&- &
     local bash=$!
+    exec 5<"$pipe"
     read -r -u 5
     echo "$REPLY" >"$said"
     kill -KILL "$bash"
@@ -224,8 +230,9 @@ bounded() {
 
 @test "bound that is killed takes the program with it" {
     # Number 6 makes the program itself hold the pipe that we read.
-    exec 5< <(exec bound unruly deaf 6>&1 3>&-)
+    bound unruly deaf 6>"$pipe" >"$pipe" 3>&- &
     local bound=$!
+    exec 5<"$pipe"
     read -r -u 5
     kill -KILL "$bound"
     run -0 bound cat <&5 # until the program has closed it

@@ -216,6 +216,7 @@ static _Noreturn void deserter(void)
 {
     if (setpgid(0, getpgid(getppid())) == -1)
         err(EXIT_FAILURE, "setpgid");
+    signal(SIGTERM, SIG_IGN);
     introduce("deserter) Z 1 1");
     hang();
 }
@@ -235,6 +236,18 @@ static void mute(void)
     fclose(stderr);
     if (read(STDIN_FILENO, &none, 1) == -1)
         _exit(EXIT_FAILURE);
+}
+
+/* Hang if SIGCHLD is blocked, and take no notice of a hangup. */
+static void unmasked(void)
+{
+    sigset_t mask;
+
+    signal(SIGHUP, SIG_IGN);
+    puts("unruly: ignoring SIGHUP");
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    if (sigismember(&mask, SIGCHLD))
+        hang();
 }
 
 static int make_set(void)
@@ -300,6 +313,7 @@ static const struct {
     {"bomb", bomb},
     {"mute", mute},
     {"zombie", zombie},
+    {"unmasked", unmasked},
     {"guarded", guarded},
     {"leak_set", leak_set},
     {"leak_late", leak_late},
