@@ -126,6 +126,7 @@ int main(int argc, char *argv[])
 
     printf("waiter: waiting limit_ms=%" PRId64 " set=%d\n", limit / NS_PER_MS,
            set);
+    errno = ENOENT; /* a success will leave it as it is: see errno(3) */
     enum ending ending = try_for(set, limit);
     const char *word = ending == ACQUIRED      ? "acquired"
                        : ending == TIMED_OUT   ? "timed_out"

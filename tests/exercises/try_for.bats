@@ -23,7 +23,8 @@ ending() {
 @test "a free semaphore is acquired at once" {
     subject 10s free
     [[ $(ending) == ACQUIRED ]] ||
-        mistake "the semaphore was free: ACQUIRED, but it was $(ending)"
+        mistake "the semaphore was free: ACQUIRED, but it was $(ending)" \
+            "after a success errno is what an earlier call has left there"
 }
 
 @test "when nobody posts, the wait has timed out, and not before its limit" {
