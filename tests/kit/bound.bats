@@ -20,6 +20,7 @@ teardown() {
 bounded() {
     local code=$1
     shift
+    exec 5<&- # else the pipe would have a reader before we open it
     bound "$@" 6>"$pipe" >"$said" 2>&1 3>&- &
     exec 5<"$pipe"
     run_status=0
@@ -156,7 +157,7 @@ bounded() {
 
 @test "the program starts with the signals that bound was given" {
     local signals=(grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status)
-    bounded 0 "${signals[@]}"
+    run -0 bound "${signals[@]}"
     assert_output "$("${signals[@]}")"
     run -0 env --ignore-signal=CHLD,PIPE,HUP bound "${signals[@]}"
     assert_output "$(env --ignore-signal=CHLD,PIPE,HUP "${signals[@]}")"
@@ -203,6 +204,7 @@ bounded() {
         wait "$bound" || status=$?
         assert_equal "$(kill -l "$status")" "$signal"
         run -1 kill -0 "$(field pid "$pid")"
+        exec 5<&- # and with it what was not read
         run cat "$said.error"
         assert_output --regexp '^bound: .*: killed$'
     done
