@@ -45,7 +45,7 @@ subject() {
         env KIT_TRACE="$trace" LD_LIBRARY_PATH="$KIT_BUILD/tools" \
         LD_PRELOAD=interpose.so "$subject_program" "$@" </dev/null
 
-    said=$(sed -n 's/^bound: //p' <<<"$output")
+    said=$(sed -En 's/^(bound|cage): //p' <<<"$output")
     if [[ $status -eq 124 && $said == hung:* ]]; then
         mistake_in_waiting "HUNG: $(where_it_hangs)"
     elif [[ $status -eq 124 && -n $said ]]; then

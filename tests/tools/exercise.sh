@@ -327,7 +327,7 @@ check() {
         if [[ $verdict == NONE ]]; then
             verdict=FAIL
             list="FAIL  the checks could not be run: "$(<"$work/$name.tap")
-        elif [[ $verdict != HUNG ]] && ! grep -q 'cage: ' "$work/$name.tap"; then
+        elif [[ $verdict != HUNG ]] && ! grep -qE 'cage: |left behind: |refused: ' "$work/$name.tap"; then
             start_memcheck "$work"
             end_memcheck
             list+=$'\n'$(memory "$work")
