@@ -232,7 +232,7 @@ bounded() {
 
 @test "bound that is killed takes the program with it" {
     # Number 6 makes the program itself hold the pipe that we read.
-    bound unruly deaf 6>"$pipe" >"$pipe" 3>&- &
+    bound unruly hang 6>"$pipe" >"$pipe" 3>&- &
     local bound=$!
     exec 5<"$pipe"
     read -r -u 5

@@ -309,11 +309,10 @@ int main(int argc, char *argv[])
 
     take_over_signals();
     int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-    char *text;
-    size_t length;
-    words = open_memstream(&text, &length);
+    static char text[4096];
+    words = fmemopen(text, sizeof text, "w");
     if (signal_fd == -1 || !words)
-        err(EXIT_FAILURE, "signalfd, open_memstream");
+        err(EXIT_FAILURE, "signalfd, fmemopen");
 
     start(argv + optind);
     watch(signal_fd);

@@ -54,26 +54,25 @@ static inline bool look_at(const char *pid, struct member *it)
            !(state == 'Z' && threads == 1);
 }
 
-/* Fill in the living family, in order of pid (as long as pids only grow). */
+/*
+ * Fill in the living family, in order of pid. Pids begin anew when they have
+ * run out, and then a child stands before its parent: so we look twice.
+ */
 static inline void find_family(void)
 {
     const int most = sizeof family / sizeof family[0];
     struct member it;
-    bool news = true;
 
     family_size = 0;
-    while (news) { /* a child may stand before its parent */
-        news = false;
+    for (int look = 0; look < 2; look++) {
         DIR *proc = opendir("/proc");
         if (!proc)
             err(EXIT_FAILURE, "/proc");
         for (struct dirent *entry; (entry = readdir(proc));)
             if (look_at(entry->d_name, &it) && !in_family(it.pid) &&
                 (it.parent == getpid() || in_family(it.parent)) &&
-                family_size < most) {
+                family_size < most)
                 family[family_size++] = it;
-                news = true;
-            }
         closedir(proc);
     }
 }
