@@ -2,6 +2,7 @@
 # place of the others: for the tests of what is done with exercises.
 
 demo_setup() {
+    command -v valgrind >/dev/null || lacks valgrind
     tree="$BATS_TEST_TMPDIR/a tree"
     plant
     unset KIT_BUILD KIT_TOP NO_COLOR # what make check has set
@@ -15,13 +16,8 @@ plant() {
     cp -Rp "$KIT_TOP"/{Makefile,common} "$tree"
     cp -Rp "$KIT_TOP"/tests/{tools,helpers.bash,exercise.bash} "$tree/tests"
     cp -Rp "$KIT_BUILD/tools" "$tree/build"
-    # Not our subject, and slow. real_valgrind takes it back.
-    mkdir "$tree/bin"
-    printf '%s\n' '#!/bin/bash' 'while [[ $1 == --* ]]; do shift; done' \
-        'exec "$@"' >"$tree/bin/valgrind"
-    chmod +x "$tree/bin/valgrind"
     # Here is another bats, which wants what dash takes out of the environment.
-    PATH=$tree/bin:${PATH//"$BATS_LIBEXEC:"/}
+    PATH=${PATH//"$BATS_LIBEXEC:"/}
     cd "$tree" || return
 
     cat >solutions/01_demo/say_when.c <<'END-OF-FILE'
@@ -120,12 +116,6 @@ answer() {
         diff -u --label "a/$to" --label "b/$to" "$to" to.c || true
     } >"tests/answers/say_when/$1.patch"
     rm to.c
-}
-
-# real_valgrind: misused memory is the subject.
-real_valgrind() {
-    rm "$tree/bin/valgrind"
-    command -v valgrind >/dev/null || lacks valgrind
 }
 
 # write EDIT: the learner's file, made of the solution.

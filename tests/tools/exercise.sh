@@ -25,6 +25,7 @@ saved=$EPOCHREALTIME # when what we judge was saved: now, or watch knows
 memcheck= # its process
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/exercise.XXXXXX")
 trap clean_up EXIT
+chmod 711 "$scratch"
 
 # --- what there is ---
 
@@ -202,17 +203,19 @@ example() {
         "$solution" | sed 1q
 }
 
-# start_memcheck FOLDER: run that example under valgrind. Not in the cage, whose
-# user could not write valgrind's logs: so only what the cage let pass comes here.
+# start_memcheck FOLDER: run that example under valgrind, in the cage. Its user
+# gets to the program and the logs only if they lie in a folder open to others.
 start_memcheck() {
-    local program=$PWD/$1/$name words=()
+    local words=()
     command -v valgrind >/dev/null || return 0
     read -ra words < <(example) || true
+    mkdir "$scratch/memory"
+    cp "$1/$name" "$scratch/memory"
     (
-        cd "$scratch"
-        export TMPDIR=$scratch
-        exec "$KIT_BUILD/tools/bound" -t 10s \
-            "$KIT_TOP/tests/tools/memcheck.sh" "$program" "${words[@]}"
+        cd "$scratch/memory"
+        export TMPDIR=$PWD BATS_TEST_TMPDIR='' KIT_CAGE=$KIT_BUILD/tools/cage
+        exec "$KIT_BUILD/tools/bound" "$KIT_TOP/tests/tools/memcheck.sh" \
+            "$PWD/$name" "${words[@]}"
     ) >"$1/$name.memcheck" 2>&1 </dev/null &
     memcheck=$!
 }
@@ -225,6 +228,7 @@ end_memcheck() {
     memory_status=0
     wait "$memcheck" || memory_status=$?
     memcheck=
+    rm -rf "$scratch/memory"
 }
 
 clean_up() {
@@ -240,7 +244,7 @@ memory() {
     '') echo "SKIP  no misuse of memory in: $run (valgrind is missing)" ;;
     99 | 124)
         echo "FAIL  no misuse of memory in: $run"
-        sed -n -e 's/^==[0-9]*== \{0,1\}//p' -e '/^bound: /p' \
+        sed -n -e 's/^==[0-9]*== \{0,1\}//p' -e '/^\(bound\|cage\|memcheck\): /p' \
             "$1/$name.memcheck" | awk '!NF { exit } { print "      " $0 }'
         ;;
     *) echo "PASS  no misuse of memory in: $run" ;;
@@ -305,9 +309,14 @@ judge() {
         }' "$checks" "$1/$name.tap"
 }
 
+# the_cage_spoke: then memcheck would say the same of the same program again.
+the_cage_spoke() {
+    grep -qE 'left behind: |refused: |more than [0-9]+ bytes' "$work/$name.tap"
+}
+
 # check: set verdict, print it and all that helps, and remember it.
 check() {
-    local list='' said=$work/$name.said new_sum next="make hint-$name"
+    local list='' said=$work/$name.said new_sum next="make hint-$name" turn
     mkdir -p "$work"
     rm -f "$said" "$work/$name.lanes"
     recall
@@ -317,8 +326,11 @@ check() {
         return 1
     fi
 
+    exec {turn}>"$work/$name.lock" # make check may be doing the same
+    flock --wait 300 "$turn"
     new_sum=$(sum_of "$file")
     if compile "$file" "$work"; then
+        start_memcheck "$work"
         run_checks "$work"
         list=$(judge "$work")
         verdict=${list%%$'\n'*}
@@ -327,12 +339,12 @@ check() {
         if [[ $verdict == NONE ]]; then
             verdict=FAIL
             list="FAIL  the checks could not be run: "$(<"$work/$name.tap")
-        elif [[ $verdict != HUNG ]] && ! grep -qE 'cage: |left behind: |refused: ' "$work/$name.tap"; then
-            start_memcheck "$work"
+        elif [[ $verdict != HUNG ]] && ! the_cage_spoke; then
             end_memcheck
             list+=$'\n'$(memory "$work")
             [[ $list != *$'\nFAIL  '* ]] || verdict=FAIL
         fi
+        end_memcheck now
     else
         cat "$said" # unchanged, and first
         echo
@@ -355,6 +367,7 @@ check() {
     sum=$new_sum
     remember
     report "$list" "$next"
+    exec {turn}>&-
     [[ $verdict == PASS ]]
 }
 
