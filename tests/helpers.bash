@@ -2,8 +2,22 @@
 # such as a line of output or its end, and each program runs under a bound.
 
 bats_require_minimum_version 1.7.0
-bats_load_library bats-support
-bats_load_library bats-assert
+# load_library NAME: as bats_load_library does, but without the twenty processes
+# that the library's own load.bash starts, for each test anew.
+load_library() {
+    local folder part
+    while IFS= read -r -d : folder; do
+        [[ -d $folder/$1/src ]] || continue
+        for part in "$folder/$1"/src/*.bash; do
+            # shellcheck source=/dev/null
+            source "$part"
+        done
+        return
+    done <<<"${BATS_LIB_PATH-}:"
+    bats_load_library "$1"
+}
+load_library bats-support
+load_library bats-assert
 
 # use FOLDER...: let the test call the programs of these build folders by name,
 # such as chapters/07_semtimedop. Each call runs under tests/tools/bound.c, and
