@@ -12,7 +12,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # Tests mostly wait: two at a time on each core, unless you say otherwise.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
-MAKEFLAGS += -j$(shell expr 2 \* `nproc`)
+jobs := $(shell cores=`nproc 2>/dev/null`; echo $$((2 * $${cores:-1})))
+MAKEFLAGS += -j$(jobs)
 endif
 # An exercise is found by its solution.
 exercises := $(sort $(basename $(notdir $(wildcard solutions/*/*.c))))
