@@ -113,7 +113,7 @@ ended() {
         "belongs to others. What does not fit before the end goes on at the" \
         "start of the memory."
     ((status <= 128)) || wrong \
-        "The program was ended by signal $((status - 128)), $(kill -l \
+        "The program was ended by signal $((status - 128)), SIG$(kill -l \
             "$status"). It used memory that is not there, or not its own."
     wrong "The program ended with exit code $status, and it said:" "$output"
 }
