@@ -44,7 +44,8 @@
 
 #define ENOUGH 262144 /* bytes, for a reader that stops or closes */
 #define LARGE_FD 1500
-#define PAUSE_MS 4 /* of the reader, after each read */
+#define PAUSE_MS 4     /* of the reader, after each read */
+#define STOPS_MS 60000 /* of one that stops: alarm() is sooner */
 
 static uint32_t message[1 << 18]; /* 0, 1, 2, ...: no two parts are alike */
 
@@ -114,7 +115,8 @@ static void read_message(int fd, const char *how)
         if (got >= ENOUGH && strcmp(how, "closes") == 0)
             break;
         int stops = got >= ENOUGH && strcmp(how, "stops") == 0;
-        if (poll(&end, 1, stops ? -1 : PAUSE_MS) == -1) /* for the hang-up */
+        if (poll(&end, 1, stops ? STOPS_MS : PAUSE_MS) ==
+            -1) /* for the hang-up */
             err(EXIT_FAILURE, "poll");
     }
     if (n == -1)
