@@ -155,6 +155,12 @@ bounded() {
     printf 'one\ntwo' | cmp - "$said"
 }
 
+@test "output passes through a pipe that someone has set to O_NONBLOCK" {
+    { dd if=/dev/null oflag=nonblock status=none; bound head -c 1M /dev/zero; } |
+        wc -c >"$said"
+    assert_equal "$(<"$said")" 1048576
+}
+
 @test "the program starts with the signals that bound was given" {
     local signals=(grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status)
     run -0 bound "${signals[@]}"
@@ -180,7 +186,15 @@ bounded() {
     assert_equal "$code" 124
     run cat "$said.error"
     assert_line --index 0 --partial "bound: hung: 'unruly' still ran after "
-    assert_line --index 1 "bound: output: no one read it to its end"
+    assert_line --index 1 "bound: output: not read to its end"
+    assert_equal "${#lines[@]}" 2
+    exec 5<&-
+
+    bound -t 300ms unruly endless >"$pipe" 2>&1 3>&- & # not our words either
+    exec 5<"$pipe"
+    code=0
+    wait $! || code=$?
+    assert_equal "$code" 124
 }
 
 @test "a reader that has gone ends the program as without bound" {

@@ -227,13 +227,12 @@ static _Noreturn void kill_group(void)
     hang();
 }
 
-/* Close all output early, and end when the input ends. */
+/* Close stdout early, and end when the input ends. */
 static void mute(void)
 {
     char none;
 
     fclose(stdout);
-    fclose(stderr);
     if (read(STDIN_FILENO, &none, 1) == -1)
         _exit(EXIT_FAILURE);
 }

@@ -1,6 +1,7 @@
 /*
- * All descendants of a tool that is a child subreaper (prctl(2)): orphans
- * become its children, so none is out of reach, in whatever session.
+ * Find, and kill, all descendants of a tool that is a child subreaper
+ * (prctl(2)): orphans become its children, so none is out of reach, in
+ * whatever session.
  */
 #ifndef TESTS_TOOLS_FAMILY_H
 #define TESTS_TOOLS_FAMILY_H
@@ -8,11 +9,15 @@
 #include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
+
+#include "../../common/duration.h"
 
 static struct member {
     pid_t pid, parent, group;
@@ -75,6 +80,56 @@ static inline void find_family(void)
                 family[family_size++] = it;
         closedir(proc);
     }
+}
+
+/*
+ * Find whom to kill. The kit's guardians (guard.h) may be spared: they end by
+ * themselves when the others have, and remove what those leave.
+ */
+static inline void find_victims(bool spare_guardians)
+{
+    int victims = 0;
+
+    find_family();
+    for (int i = 0; i < family_size; i++)
+        if (!spare_guardians || strcmp(family[i].name, "guardian") != 0)
+            family[victims++] = family[i];
+    family_size = victims;
+}
+
+/* Kill them, and look again, until no one is found or it is late. */
+static inline void kill_victims(bool spare_guardians, int64_t give_up)
+{
+    do {
+        find_victims(spare_guardians);
+        for (int i = 0; i < family_size; i++) {
+            pid_t group = family[i].group;
+            kill(family[i].pid, SIGKILL);
+            /* A group dies in one step, which no fork bomb can outrun. */
+            if (group > 1 && group != getpgrp()) /* kill(-1) hits everyone */
+                kill(-group, SIGKILL);
+        }
+    } while (family_size > 0 && now_ns() < give_up);
+}
+
+/* Have the kernel send us "sig" when our parent ends. */
+static inline void end_with(pid_t parent, int sig)
+{
+    prctl(PR_SET_PDEATHSIG, sig);
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
+}
+
+/* A child that does not outlive us. */
+static inline pid_t fork_child(void)
+{
+    pid_t us = getpid(), child = fork();
+
+    if (child == -1)
+        err(EXIT_FAILURE, "fork");
+    if (child == 0)
+        end_with(us, SIGKILL);
+    return child;
 }
 
 #endif
