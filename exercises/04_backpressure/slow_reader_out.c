@@ -24,8 +24,8 @@
  * said POLLNVAL: it was asked about a descriptor that is closed.
  *
  * A slow reader of NATS made the publisher wait:
- * https://github.com/nats-io/nats-server/issues/2679. Artio's users asked for
- * a way to cut one off: https://github.com/artiofix/artio/issues/34
+ * https://github.com/nats-io/nats-server/issues/2679. Artio planned to cut
+ * such a reader off, and to log why: https://github.com/artiofix/artio/issues/34
  *
  * See also: poll(2), send(2), close(2), unix(7).
  */

@@ -89,14 +89,13 @@ static enum sizing size_buffer(int fd, size_t length, int64_t rate,
 
     if (measure(0, length) > most)
         return MINIMUM_TOO_LARGE;
+    if (4 * measure(INT_MAX, length) < most)
+        return CAP_TOO_SMALL;
 
     /* Twice the size takes at most twice as much: no step is too long. */
     int asked = 1;
-    while (4 * measure(asked, length) < most) {
-        if (asked > INT_MAX / 2)
-            return CAP_TOO_SMALL;
+    while (4 * measure(asked, length) < most)
         asked *= 2;
-    }
     ask_for(fd, asked);
     return SIZED;
 }
