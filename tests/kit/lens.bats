@@ -304,6 +304,7 @@ END
     # second in an hour; were it taken from CLOCK_MONOTONIC, vice versa.
     for step in -1h +1h; do
         KIT_CLOCK="realtime:$step;boottime:$step" run -0 lens_clocks
+        refute_output --partial early=1
         assert_equal "$(grep -c 'waiter=.*early=0$' <<<"$output")" 14
     done
 }
