@@ -103,7 +103,7 @@ malformed() {
         "$program" 1ms 2ms
     draw
     assert_line --regexp '^waiter .*semtimedop 1ms.*EINTR'
-    assert_line --regexp '  waiter +semtimedop 1ms .* EINTR, injected$'
+    assert_line --regexp '  waiter +semtimedop 1ms .* EINTR injected$'
     assert_equal "$(grep -c EINTR <<<"$output")" 2 # the bar, and its line below
 }
 
@@ -115,8 +115,7 @@ malformed() {
     run -0 awk '/ who  / { listed = 1; next }
         listed { printf "%s %s; ", $4 + 0 < last + 0 || !last ? "shorter" : $4, $6
             last = $4 }' <<<"$output"
-    assert_output "shorter EINTR,; shorter EINTR,; shorter EINTR,; \
-shorter EAGAIN,; "
+    assert_output "shorter EINTR; shorter EINTR; shorter EINTR; shorter EAGAIN; "
 }
 
 @test "a wait is drawn with its limit, its result and its end" {
@@ -151,7 +150,7 @@ keeper  [===============] semtimedop 100ms EINTR.............|
 
 helper                                  * semop 0/+1
                                         x send EAGAIN
-        nanosleep 500ms never came back [------------------------->
+        nanosleep 500ms never came back [=========================>
 
       at  who     call                         took  result
      1ms  keeper  semtimedop 100ms             30ms  EINTR
@@ -375,8 +374,9 @@ END
     cmp "$BATS_TEST_TMPDIR"/{a,b}.svg
     run -0 cat "$BATS_TEST_TMPDIR/a.svg"
     assert_line --regexp '^<title id="title">lens_probe: .*</title>$'
-    assert_line --regexp '^<desc id="desc">lens_probe: semtimedop 10s.* at .* EINTR'
+    assert_line --regexp '^ +[0-9.]+ms  lens_probe  semtimedop 10s .* EINTR injected$'
     assert_line --regexp 'class="failed"'
+    assert_line --regexp '>EAGAIN injected</text>$'
     assert_line "</svg>"
     refute_output --partial "<script"
     assert_equal "$(grep -o 'https*:' <<<"$output")" "http:" # the name space

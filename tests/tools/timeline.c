@@ -3,20 +3,20 @@
  *
  * Reads a trace (KIT_TRACE, see interpose.c) and draws a lane for each process
  * or thread that waited. A wait is a bar with the limit that it was given and
- * its result at the end; dots lead to the moment when the limit would have
- * been over; a bar that ends in > never came back. Sleeps have dashes. A mark
- * is a call that did not wait: * went well, x failed.
+ * its result; dots lead from it to the moment when the limit would have been
+ * over; a bar that ends in > never came back. Sleeps have dashes. A mark is a
+ * call that did not wait: * went well, x failed.
  *
  *     $ timeline trace
  *     deadline_probe, 100ms
  *
  *                     0         20ms      40ms      60ms      80ms      100ms
  *                     |         |         |         |         |         |
- *     deadline_probe  [semtimedop 100ms] EINTR..........................|
- *                                      [semtimedop 70ms] EINTR..........|
+ *     deadline_probe  [===============] semtimedop 100ms EINTR..........|
+ *                                     [===============] semtimedop 70ms EINTR
  *
- * The guardian of guard.h is left out. Exits with 1 and one line on stderr
- * when the trace is empty, cut short or something else.
+ * --svg FILE draws the same as a picture. The guardian of guard.h is left out.
+ * A trace that is empty, cut short or something else is an error.
  */
 #define _GNU_SOURCE /* getline(), with -std=c11 too */
 
@@ -26,244 +26,318 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 78    /* of the text, in columns */
-#define MAX_ROWS 12 /* of a lane; a fuller one is drawn without words */
-#define MAX_LIST 40 /* lines of the list below */
-#define EXIT_USAGE 2
-
 #include "timeline_trace.h"
 
+#define WIDTH 78    /* of the text, in columns */
+#define MAX_TOLD 20 /* calls in a lane, or there are no words in it */
+#define MAX_LIST 40 /* lines below the drawing */
+#define CELL 8      /* pixels of the picture for a column */
+#define ROW 20      /* and for a row */
+#define MARGIN 14
+#define EXIT_USAGE 2
+
+/* What is drawn: a wait or a mark, as in the trace, or one of these. */
+enum { WORDS = REFUSED + 1, RESULT, TICK, LIMIT };
+
+static const struct {
+    char signs[4]; /* the first, those between, the last */
+    const char *class;
+} looks[] = {
+    [WAIT] = {"[=]", "wait"},   [FAILED] = {"[=]", "failed"},
+    [OPEN] = {"[=>", "failed"}, [SLEEP] = {"[-]", "sleep"},
+    [DONE] = {"*", "wait"},     [REFUSED] = {"x", "failed"},
+    [WORDS] = {"", "words"},    [RESULT] = {"", "result"},
+    [TICK] = {"|", "tick"},     [LIMIT] = {"..|", "limit"},
+};
+
+/* The layout is a list of these. Text and picture print it as it is. */
+struct piece {
+    int what, row;
+    double from, to; /* columns */
+    char words[80];
+};
+
+static struct piece *pieces;
+static size_t piece_count;
+static int row_count;
 static int left = 6; /* columns that the names take */
+
+static void put(int what, double from, double to, const char *words)
+{
+    pieces = grown(pieces, piece_count, sizeof *pieces);
+    struct piece *piece = &pieces[piece_count++];
+    *piece = (struct piece){what, row_count, from, to, ""};
+    snprintf(piece->words, sizeof piece->words, "%s", words);
+}
 
 /* ------------------------------------------------------------- The layout */
 
-static int column(double ns)
+static double column(double ns)
 {
-    return (int)((ns - start) / (finish - start) * (WIDTH - left - 1));
+    return left + (ns - start) / (finish - start) * (WIDTH - left - 1);
 }
 
-/* Are these calls that did not wait, one like the other? */
-static bool alike(const struct item *a, const struct item *b)
+/* A bar, or if it took less than half a column, a mark. */
+static void choose_shape(struct call *call, double span)
 {
-    return a && a->mark && b->mark && a->failed == b->failed &&
-           strcmp(a->call, b->call) == 0 && strcmp(a->given, b->given) == 0 &&
-           strcmp(a->failed ? a->result : "", b->failed ? b->result : "") == 0;
-}
+    double died = call->lane->died;
 
-/* Keep what is worth drawing; one item will do for calls that are alike. */
-static void select_items(void)
-{
-    double brief = (finish - start) / (WIDTH - 20) / 2; /* half a column */
-    double last = finish;
-
-    for (struct item *item = items; item < items + item_count; item++) {
-        struct lane *lane = item->lane;
-        if (item->open) {
-            double later = last + (last - start + 1) / 12;
-            item->end = lane->died > 0 ? lane->died : later;
-            finish = lane->guardian ? finish : later; /* room for the arrow */
-            snprintf(item->result, sizeof item->result, "never came back");
-        } else if (item->end - item->begin < brief) {
-            item->mark = true;
-        }
-        if (lane->guardian || item->hidden ||
-            (item->mark && !item->failed && !is_in(MARKS, item->call)))
-            continue;
-        item->count = alike(lane->last, item) ? 0 : 1;
-        if (item->count)
-            lane->last = item;
-        else
-            lane->last->count++;
+    if (call->kind == OPEN) {
+        call->end = died > 0 ? died : start + span * 13 / 12; /* an arrow */
+        snprintf(call->result, sizeof call->result, "never came back");
+    } else if (call->end - call->begin < span / (WIDTH - 20) / 2) {
+        call->end = call->begin;
+        call->kind = call->kind == FAILED ? REFUSED : DONE;
+    } else if (strstr(call->name, "sleep")) {
+        call->kind = SLEEP;
     }
+    if (call->kind == DONE)
+        call->result[0] = '\0';
 }
 
+static bool is_worth_drawing(const struct call *call)
+{
+    static const char marked[] =
+        " semop semtimedop send sendto sendmsg recv recvfrom recvmsg flock "
+        "lockf kill killpg pthread_kill sem_post sem_wait sem_timedwait "
+        "sem_clockwait setitimer alarm timerfd_settime ";
+
+    return !call->hidden && !is_guardian(call->lane) &&
+           (call->kind != DONE || is_in(marked, call->name));
+}
+
+/* Sleeps, or calls that did not wait, one like the other. */
+static bool are_alike(const struct call *a, const struct call *b)
+{
+    return a && a->kind == b->kind && a->kind >= SLEEP &&
+           strcmp(a->label, b->label) == 0 && strcmp(a->result, b->result) == 0;
+}
+
+/* Count what is worth drawing; the first of those that are alike counts all. */
+static void select_calls(void)
+{
+    double span = finish - start;
+
+    for (struct call *call = calls; call < calls + call_count; call++) {
+        struct call *last = call->lane->last;
+        choose_shape(call, span);
+        if (!is_worth_drawing(call))
+            continue;
+        if (are_alike(last, call)) {
+            last->count++;
+            last->end = call->kind == SLEEP ? call->end : last->end;
+        } else {
+            call->count = 1;
+            call->lane->last = call;
+            call->lane->drawn++;
+        }
+        finish = call->end > finish ? call->end : finish;
+    }
+    for (struct call *call = calls; call < calls + call_count; call++)
+        if (call->count > 1)
+            snprintf(strchr(call->label, '\0'), 16, " x%d", call->count);
+}
+
+/* By its name, and if others have that too, by its path. */
 static void name_lane(struct lane *lane)
 {
+    size_t path = strcspn(lane->id, ":");
     bool alone = true;
-    const char *thread = strchr(lane->id, ':');
 
     for (struct lane *other = lanes; other < lanes + lane_count; other++)
-        alone &= other == lane || !other->last ||
+        alone &= other == lane || !other->drawn ||
                  strcmp(other->name, lane->name) != 0;
-    int length = strcmp(thread, ":0") == 0 ? (int)(thread - lane->id) : 99;
+    if (strcmp(lane->id + path, ":0") != 0)
+        path = strlen(lane->id); /* a second thread */
     snprintf(lane->label, sizeof lane->label, "%s%s%.*s", lane->name,
-             alone ? "" : " ", alone ? 0 : length, lane->id);
-    if (lane->last && (int)strlen(lane->label) + 2 > left)
+             alone ? "" : " ", alone ? 0 : (int)path, lane->id);
+    if (lane->drawn && (int)strlen(lane->label) + 2 > left)
         left = (int)strlen(lane->label) + 2;
 }
 
-/* Words go into the bar, or behind it, or before it: where there is room. */
-static void place(struct item *item)
-{
-    snprintf(item->label, sizeof item->label, "%s%s%s", item->call,
-             item->given[0] ? " " : "", item->given);
-    if (item->count > 1)
-        snprintf(strchr(item->label, '\0'), 16, " x%d", item->count);
-    if (item->mark && !item->failed)
-        item->result[0] = '\0';
-
-    int label = (int)strlen(item->label), result = (int)strlen(item->result);
-    int both = label + (result ? result + 1 : 0), room = WIDTH - left;
-    item->from = item->first = column(item->begin);
-    item->to = item->last = item->mark ? item->from : column(item->end);
-    item->limit_at = -1;
-    if (item->lane->crowded)
-        return;
-
-    int inside = item->to - item->from - 1;
-    item->label_at = item->from + 1;
-    if (inside >= label && item->to + 2 + result <= room) {
-        item->result_at = item->to + 2;
-        item->last = item->to + 1 + result;
-    } else if (inside > both) {
-        item->result_at = item->to - result;
-    } else if (item->to + 2 + both <= room) {
-        item->label_at = item->to + 2;
-        item->result_at = item->label_at + label + 1;
-        item->last = item->to + 1 + both;
-    } else {
-        item->first = item->from - 1 - both > 0 ? item->from - 1 - both : 0;
-        item->label_at = item->first;
-        item->result_at = item->first + label + 1;
-    }
-    double over = item->begin + item->limit;
-    if (item->limit > 0 && !item->mark && over < finish &&
-        column(over) > item->last + 1) {
-        item->dots_at = item->last + 1;
-        item->last = item->limit_at = column(over);
-    }
-}
-
-/* Each item takes the first row in which it does not touch another. */
-static void place_all(struct lane *lane)
-{
-    int ends[MAX_ROWS + 1];
-
-    for (int row = 0; row <= MAX_ROWS; row++)
-        ends[row] = -3;
-    lane->rows = 0;
-    for (struct item *item = items; item < items + item_count; item++) {
-        if (item->lane != lane || item->count == 0)
-            continue;
-        place(item);
-        item->row = 0;
-        while (!lane->crowded && item->row < MAX_ROWS &&
-               item->first < ends[item->row] + 3)
-            item->row++;
-        ends[item->row] = item->last;
-        lane->rows = item->row >= lane->rows ? item->row + 1 : lane->rows;
-    }
-    if (lane->rows > MAX_ROWS) {
-        lane->crowded = true;
-        place_all(lane);
-    }
-}
-
 /* The distance of ticks: 1, 2 or 5 times a power of ten, 9 columns or more. */
-static double tick(void)
+static void put_scale(void)
 {
     double step = 1;
 
-    for (int i = 0; step / (finish - start) * (WIDTH - left - 1) < 9; i++)
+    for (int i = 0; column(start + step) < left + 9; i++)
         step *= i % 3 == 1 ? 2.5 : 2;
-    return step;
+    for (double t = 0; t <= finish - start; t += step) {
+        double at = column(start + t);
+        double most = WIDTH - (double)strlen(duration(t).text);
+        at = at < most ? at : most;
+        put(WORDS, at, at, duration(t).text);
+    }
+    row_count++;
+    for (double t = start; t <= finish; t += step)
+        put(TICK, column(t), column(t), "");
+    row_count++;
+}
+
+/* The words stand in the bar and behind it, or before it, if there is room. */
+static void put_call(const struct call *call, bool told)
+{
+    double label = (double)strlen(call->label);
+    double result = (double)strlen(call->result);
+    double words = label + (result > 0) + result;
+    double from = column(call->begin), to = column(call->end);
+    double label_at = to - from > label + 1 ? from + 1 : to + 2;
+    double result_at = label_at < to ? to + 2 : label_at + label + 1;
+    double dots = result_at + result, over = column(call->begin + call->limit);
+
+    put((int)call->kind, from, to, "");
+    if (!told)
+        return;
+    if (dots > WIDTH) { /* there is no room behind it */
+        bool inside = to - from > words;
+        double before = from - 1 - words;
+        label_at = inside ? from + 1 : before > left ? before : left;
+        result_at = inside ? to - result : label_at + label + 1;
+        dots = to + 1;
+    }
+    put(WORDS, label_at, label_at, call->label);
+    if (result > 0)
+        put(RESULT, result_at, result_at, call->result);
+    if (call->limit > 0 && to > from && over > dots && over < WIDTH)
+        put(LIMIT, dots, over, "");
+}
+
+/* Each call has a row, but in a lane that is too full they share one. */
+static void put_lane(const struct lane *lane)
+{
+    bool crowded = lane->drawn > MAX_TOLD;
+
+    put(WORDS, 0, 0, lane->label);
+    for (struct call *call = calls; call < calls + call_count; call++)
+        if (call->lane == lane && call->count > 0) {
+            put_call(call, !crowded);
+            row_count += crowded ? 0 : 1;
+        }
+    row_count += crowded ? 2 : 1;
+}
+
+static void lay_out(void)
+{
+    select_calls();
+    for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
+        name_lane(lane);
+    put_scale();
+    for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
+        if (lane->drawn > 0)
+            put_lane(lane);
 }
 
 /* ------------------------------------------------------------------- Text */
 
-static void write_words(char *line, int at, const char *words)
+static void print_row(int row)
 {
-    for (; *words && at < WIDTH - left; at++)
-        line[at] = *words++;
-}
+    char line[WIDTH + sizeof pieces->words];
+    int length = WIDTH;
 
-static void draw(char *line, const struct item *item)
-{
-    int length = item->to - item->from;
-
-    memset(line + item->from, is_in(SLEEPS, item->call) ? '-' : '=',
-           (size_t)length + 1);
-    line[item->from] = length > 0 ? '[' : '|';
-    line[item->to] = item->open ? '>' : length > 0 ? ']' : '|';
-    if (item->mark)
-        line[item->from] = item->failed ? 'x' : '*';
-    if (item->lane->crowded)
-        return;
-    if (item->limit_at != -1) {
-        for (int i = item->dots_at; i < item->limit_at; i++)
-            line[i] = '.';
-        line[item->limit_at] = '|';
+    memset(line, ' ', sizeof line);
+    for (size_t i = 0; i < piece_count; i++) {
+        if (pieces[i].row != row)
+            continue;
+        const char *signs = looks[pieces[i].what].signs;
+        int from = (int)pieces[i].from, to = (int)pieces[i].to;
+        for (int at = from + 1; at <= to; at++)
+            line[at] = at < to ? signs[1] : signs[2];
+        if (signs[0])
+            line[from] = signs[0];
+        memcpy(line + from, pieces[i].words, strlen(pieces[i].words));
     }
-    write_words(line, item->label_at, item->label);
-    write_words(line, item->result_at, item->result);
-}
-
-static void print_line(const char *name, const char *line)
-{
-    int length = WIDTH - left;
-
     while (length > 0 && line[length - 1] == ' ')
         length--;
-    printf("%-*s%.*s\n", length > 0 ? left : 0, name, length, line);
+    printf("%.*s\n", length, line);
 }
 
-static void print_axis(void)
-{
-    char times[WIDTH], marks[WIDTH];
-
-    memset(times, ' ', WIDTH);
-    memset(marks, ' ', WIDTH);
-    for (double t = 0; t <= finish - start; t += tick()) {
-        int at = column(start + t);
-        int most = WIDTH - left - (int)strlen(duration(t));
-        marks[at] = '|';
-        write_words(times, at < most ? at : most, duration(t));
-    }
-    print_line("", times);
-    print_line("", marks);
-}
-
-static void print_list(void)
+static void print_list(FILE *out)
 {
     int count = 0;
 
-    printf("%8s  %-*s%-24s %8s  %s\n", "at", left, "who", "call", "took",
-           "result");
-    for (struct item *item = items; item < items + item_count; item++)
-        if (item->count > 0 && item->result[0] && count++ < MAX_LIST)
-            printf("%8s  %-*s%-24s %8s  %s%s\n", duration(item->begin - start),
-                   left, item->lane->label, item->label,
-                   item->mark ? "-" : duration(item->end - item->begin),
-                   item->result, item->injected ? ", injected" : "");
+    fprintf(out, "%8s  %-*s%-24s %8s  %s\n", "at", left, "who", "call", "took",
+            "result");
+    for (struct call *call = calls; call < calls + call_count; call++)
+        if (call->count > 0 && call->result[0] && count++ < MAX_LIST)
+            fprintf(out, "%8s  %-*s%-24s %8s  %s\n",
+                    duration(call->begin - start).text, left, call->lane->label,
+                    call->label,
+                    call->end > call->begin
+                        ? duration(call->end - call->begin).text
+                        : "-",
+                    call->result);
     if (count == 0)
-        puts("       -  no call waited, and none that could wait failed");
+        fputs("       -  no call waited, and none failed\n", out);
     if (count > MAX_LIST)
-        printf("... and %d more in the trace\n", count - MAX_LIST);
+        fprintf(out, "... and %d more in the trace\n", count - MAX_LIST);
     if (full)
-        printf("The trace is full: what %s did later is not in it.\n", full);
+        fputs("The trace is full: what came later is not in it.\n", out);
 }
 
-static void print_text(void)
+/* ---------------------------------------------------------------- Picture */
+
+static const char head[] =
+    "<style>\n"
+    "text{fill:#1f2328}.result{font-weight:bold}.paper{fill:#fff}\n"
+    "path{fill:none;stroke:#8c959f}.tick{stroke-opacity:.35}\n"
+    ".wait{fill:#cfe3f8;stroke:#3572b0}.failed{fill:#fbe0bd;stroke:#a85f0e}\n"
+    ".sleep{stroke-dasharray:5 3}.limit{stroke-dasharray:2 3}\n"
+    "@media(prefers-color-scheme:dark){\n"
+    "text{fill:#e6edf3}.paper{fill:#0d1117}\n"
+    ".wait{fill:#173a5e;stroke:#79b8f3}.failed{fill:#50320d;stroke:#e3a857}}\n"
+    "</style>\n"
+    "<rect class=\"paper\" width=\"100%\" height=\"100%\" rx=\"6\"/>\n";
+
+static void draw(FILE *svg, const struct piece *piece)
 {
-    char line[WIDTH];
+    double x = MARGIN + piece->from * CELL, y = MARGIN + piece->row * ROW;
+    double wide = (piece->to - piece->from) * CELL;
+    const char *class = looks[piece->what].class;
 
-    printf("%s, %s\n\n", lanes[0].name, duration(finish - start));
-    print_axis();
-    for (struct lane *lane = lanes; lane < lanes + lane_count; lane++) {
-        for (int row = 0; row < lane->rows; row++) {
-            memset(line, ' ', sizeof line);
-            for (struct item *item = items; item < items + item_count; item++)
-                if (item->lane == lane && item->count && item->row == row)
-                    draw(line, item);
-            print_line(row == 0 ? lane->label : "", line);
-        }
-        if (lane->rows > 0)
-            puts("");
+    if (piece->what == WORDS || piece->what == RESULT) {
+        fprintf(svg, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                class, x - 2, y + 12, piece->words);
+        return;
     }
-    print_list();
+    fprintf(svg, "<path class=\"%s\" d=\"M%.1f %.1f", class, x, y);
+    if (piece->what == TICK)
+        fprintf(svg, "V%d", MARGIN + (row_count - 1) * ROW);
+    else if (piece->what == LIMIT)
+        fprintf(svg, "m0 8h%.1fm0-8v16", wide);
+    else if (piece->what == DONE)
+        fprintf(svg, "m0 4l4 4-4 4-4-4z");
+    else if (piece->what == REFUSED)
+        fprintf(svg, "m-4 4l8 8m0-8l-8 8");
+    else if (piece->what == OPEN)
+        fprintf(svg, "h%.1fl7 8-7 8h-%.1fz", wide, wide);
+    else
+        fprintf(svg, "h%.1fv16h-%.1fz", wide, wide);
+    fputs("\"/>\n", svg);
 }
 
-#include "timeline_svg.h"
+static void write_svg(const char *file)
+{
+    FILE *svg = fopen(file, "w");
+
+    if (!svg)
+        err(EXIT_FAILURE, "%s", file);
+    fprintf(
+        svg,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "
+        "aria-labelledby=\"title desc\"\n"
+        " width=\"%d\" height=\"%d\" font-size=\"13\" font-family=\""
+        "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace\">\n"
+        "<title id=\"title\">%s: who waited, how long, to what end</title>\n"
+        "<desc id=\"desc\">\n",
+        WIDTH * CELL + 2 * MARGIN, row_count * ROW + MARGIN, lanes[0].name);
+    print_list(svg);
+    fprintf(svg, "</desc>\n%s", head);
+    for (size_t i = 0; i < piece_count; i++)
+        draw(svg, &pieces[i]);
+    fputs("</svg>\n", svg);
+    if (fclose(svg) == EOF)
+        err(EXIT_FAILURE, "%s", file);
+}
 
 int main(int argc, char *argv[])
 {
@@ -271,17 +345,16 @@ int main(int argc, char *argv[])
 
     if (argc != (drawn ? 4 : 2)) {
         fputs("usage: timeline [--svg FILE] TRACE\n", stderr);
-        exit(EXIT_USAGE);
+        return EXIT_USAGE;
     }
     read_trace(argv[argc - 1]);
-    select_items();
-    for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
-        name_lane(lane);
-    for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
-        place_all(lane);
+    lay_out();
     if (drawn)
         write_svg(argv[2]);
-    print_text();
+    printf("%s, %s\n\n", lanes[0].name, duration(finish - start).text);
+    for (int row = 0; row < row_count; row++)
+        print_row(row);
+    print_list(stdout);
     if (fflush(stdout) == EOF)
         err(EXIT_FAILURE, "stdout");
     return EXIT_SUCCESS;

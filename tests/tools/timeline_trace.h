@@ -1,44 +1,33 @@
 /*
- * A trace of the lens, read into lanes and items. Part of timeline.c, which
- * includes it. The format is told in interpose.c.
+ * A trace of the lens, read into lanes and their calls; interpose.c tells what
+ * stands in one. Part of timeline.c, which includes it.
  */
 
-/* Their number is the answer; they sleep; at once, they are worth a mark. */
-#define COUNTS                                                                 \
-    " send sendto sendmsg write writev recv recvfrom recvmsg read readv poll " \
-    "ppoll select pselect epoll_wait epoll_pwait "
-#define SLEEPS " nanosleep clock_nanosleep usleep sleep "
-#define MARKS                                                                  \
-    " semop semtimedop send sendto sendmsg recv recvfrom recvmsg flock lockf " \
-    "kill killpg pthread_kill sem_post sem_wait sem_timedwait sem_clockwait "  \
-    "setitimer alarm timerfd_settime "
-
+/* A process, or a thread. Times are in ns, here and everywhere. */
 struct lane {
     char id[128]; /* 0.1:2, as in the trace */
     char name[32], label[48];
-    long pid;
-    double died; /* ns, 0: not seen */
-    bool guardian, crowded;
-    int rows;          /* 0: nothing to draw */
-    struct item *last; /* that is drawn in it */
+    long pid;          /* 0: not known */
+    double died;       /* when its parent collected it; 0: not seen */
+    int drawn;         /* how many calls */
+    struct call *last; /* the last of them */
 };
 
-struct item { /* a wait, or some calls alike that did not wait */
+struct call {
     struct lane *lane;
-    unsigned number;
-    double begin, end, limit; /* ns; no limit: -1 */
-    bool mark, open, failed, injected, hidden;
-    int count; /* 0: not drawn */
-    char call[32], given[32], result[32], label[80];
-    /* Columns, -1: none. First and last are those of all that it needs. */
-    int row, from, to, label_at, result_at, dots_at, limit_at, first, last;
+    unsigned number;          /* joins its begin and its end */
+    double begin, end, limit; /* no limit: -1 */
+    enum kind { WAIT, FAILED, OPEN, SLEEP, DONE, REFUSED } kind;
+    bool hidden; /* a wait for the guardian */
+    int count;   /* how many calls it stands for; 0: it is not drawn */
+    char name[32], label[80], result[32];
 };
 
 static struct lane lanes[512];
-static struct item *items;
-static size_t lane_count, item_count;
-static double start, finish; /* ns */
-static const char *full;     /* a lane whose trace stopped too early */
+static struct call *calls;
+static size_t lane_count, call_count;
+static double start, finish;
+static bool full; /* the lens has stopped writing too early */
 
 static bool is_in(const char *list, const char *word)
 {
@@ -48,49 +37,53 @@ static bool is_in(const char *list, const char *word)
     return strstr(list, padded) != NULL;
 }
 
-/* 69987654 is "70ms": three digits are enough here. */
-static const char *duration(double ns)
-{
-    static char texts[4][32];
-    static int turn;
-    char *text = texts[turn++ % 4];
-    double size = ns < 0 ? -ns : ns;
-
-    if (size >= 999.5e6)
-        snprintf(text, 32, size < 999.5e9 ? "%.3gs" : "%.0fs", ns / 1e9);
-    else if (size >= 999.5e3)
-        snprintf(text, 32, "%.3gms", ns / 1e6);
-    else if (size >= 999.5)
-        snprintf(text, 32, "%.3gus", ns / 1e3);
-    else
-        snprintf(text, 32, ns == 0 ? "0" : "%.3gns", ns);
-    return text;
-}
-
-/* ------------------------------------------------------ Reading the trace */
-
-/* Find KEY=value among the arguments. */
+/* Find a " key=" among the arguments, and the word behind it. */
 static bool find(const char *args, const char *key, char value[32])
 {
-    char wanted[32];
+    const char *found = strstr(args, key);
 
-    snprintf(wanted, sizeof wanted, " %s=", key);
-    const char *found = strstr(args, wanted);
-    value[0] = '\0';
-    return found && sscanf(found + strlen(wanted), "%31s", value) == 1;
+    return found && sscanf(found + strlen(key), "%31s", value) == 1;
 }
 
+/* "50ms" in ns. What is no duration, such as "none", is -1. */
 static double to_ns(const char *text)
 {
-    char unit[4];
-    double value;
+    char *unit;
+    double value = strtod(text, &unit);
 
-    if (sscanf(text, "%lf%3s", &value, unit) != 2)
-        return -1;
-    return value * (strcmp(unit, "s") == 0    ? 1e9
-                    : strcmp(unit, "ms") == 0 ? 1e6
-                    : strcmp(unit, "us") == 0 ? 1e3
-                                              : 1);
+    return unit == text   ? -1
+           : *unit == 's' ? value * 1e9
+           : *unit == 'm' ? value * 1e6
+           : *unit == 'u' ? value * 1e3
+                          : value;
+}
+
+/* 69987654 is "70ms": three digits are enough here. */
+static struct duration {
+    char text[16];
+} duration(double ns)
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    struct duration said = {"0"};
+    int unit = 0;
+
+    for (; unit < 3 && ns >= 999.5; ns /= 1000)
+        unit++;
+    if (ns > 0)
+        snprintf(said.text, sizeof said.text, ns < 999.5 ? "%.3g%s" : "%.0f%s",
+                 ns, units[unit]);
+    return said;
+}
+
+/* An array with room for one more: it doubles when it is full. */
+static void *grown(void *array, size_t count, size_t size)
+{
+    if ((count & (count - 1)) != 0)
+        return array;
+    array = realloc(array, (count ? 2 * count : 1) * size);
+    if (!array)
+        err(EXIT_FAILURE, "realloc");
+    return array;
 }
 
 static struct lane *lane_of(const char *id)
@@ -104,125 +97,104 @@ static struct lane *lane_of(const char *id)
     return &lanes[lane_count++];
 }
 
-static struct item *new_item(struct lane *lane, const char *call, double now)
+static bool is_guardian(const struct lane *lane)
 {
-    if ((item_count & (item_count - 1)) == 0) { /* full: double it */
-        size_t room = item_count ? 2 * item_count : 1;
-        items = realloc(items, room * sizeof *items);
-        if (!items)
-            err(EXIT_FAILURE, "realloc");
-    }
-    struct item *item = &items[item_count++];
-    *item = (struct item){.lane = lane, .begin = now, .limit = -1};
-    snprintf(item->call, sizeof item->call, "%s", call);
-    return item;
+    return strcmp(lane->name, "guardian") == 0;
 }
 
-/* "... = -1 EAGAIN injected": how it ended. */
-static void read_result(struct item *item, const char *args, double now)
+/* A call begins, or ends without having begun, for it could not wait. */
+static struct call *new_call(const char *name, const char *args)
 {
-    char value[32] = "", error[32] = "";
-    const char *result = strstr(args, " = ");
+    char told[32] = "";
 
-    sscanf(result ? result : "", " = %31s %31s", value, error);
-    item->end = now;
-    item->open = false;
-    item->failed = error[0] == 'E';
-    item->injected = strstr(args, " injected") != NULL;
-    snprintf(item->result, sizeof item->result, "%s",
-             item->failed                ? error
-             : is_in(COUNTS, item->call) ? value
-                                         : "ok");
+    calls = grown(calls, call_count, sizeof *calls);
+    struct call *call = &calls[call_count++];
+    *call = (struct call){.limit = -1, .kind = OPEN};
+    if (!find(args, " ops=", told) && !find(args, " sig=", told))
+        find(args, " after=", told);
+    if (!strstr(args, " = ") && find(args, " limit=", told))
+        call->limit = to_ns(told);
+    snprintf(call->name, sizeof call->name, "%s", name);
+    snprintf(call->label, sizeof call->label, "%s%s%s", name,
+             told[0] ? " " : "",
+             call->limit < 0 ? told : duration(call->limit).text);
+    return call;
 }
 
-/*
- * A child was born, or it was collected: its open bars end there. Was it a
- * guardian's? Then its parent's wait for it is no part of the story either.
- */
-static bool follow_family(const char *call, const char *args, double now)
+/* RESULT is "0", "-1 EAGAIN" or "10 injected". */
+static void end_call(struct call *call, const char *result)
 {
-    char child[32], id[40];
-    bool guardian = false;
-    const char *result = strstr(args, " = ");
-    long pid = result ? atol(result + 3) : 0;
+    static const char counting[] =
+        " send sendto sendmsg write writev recv recvfrom recvmsg read readv "
+        "poll ppoll select pselect epoll_wait epoll_pwait ";
+    const char *error = strstr(result, " E");
 
-    if (find(args, "child", child)) {
-        snprintf(id, sizeof id, "%s:0", child);
-        lane_of(id)->pid = pid;
-    }
-    for (struct lane *lane = lanes; lane < lanes + lane_count; lane++) {
-        if (strncmp(call, "wait", 4) != 0 || pid <= 0 || lane->pid != pid)
-            continue;
-        lane->died = now;
-        guardian |= lane->guardian;
-    }
-    return guardian;
-}
-
-static void read_event(struct lane *lane, unsigned number, bool end,
-                       const char *call, const char *args, double now)
-{
-    char given[32];
-    bool may_wait = find(args, "limit", given) && strcmp(given, "nowait") != 0;
-    struct item *item = NULL;
-
-    if (!end) {
-        item = new_item(lane, call, now);
-        item->number = number;
-        item->open = strncmp(call, "exec", 4) != 0; /* its end is no event */
-        item->limit = to_ns(given);
-        snprintf(item->given, sizeof item->given, "%s",
-                 strlen(given) > 6 && item->limit >= 0 ? duration(item->limit)
-                                                       : given);
+    call->kind = error ? FAILED : WAIT;
+    snprintf(call->result, sizeof call->result, "%s",
+             error                         ? error + 1
+             : is_in(counting, call->name) ? result
+                                           : "ok");
+    if (strncmp(call->name, "wait", 4) != 0)
         return;
-    }
-    bool hidden = follow_family(call, args, now);
-    for (size_t i = may_wait ? item_count : 0; i-- > 0 && !item;)
-        if (items[i].open && items[i].lane == lane && items[i].number == number)
-            item = &items[i];
-    if (!item && (given[0] || is_in(MARKS, call))) {
-        item = new_item(lane, call, now);
-        item->mark = true;
-        if (find(args, "ops", given) || find(args, "sig", given) ||
-            find(args, "after", given))
-            snprintf(item->given, sizeof item->given, "%s", given);
-    }
-    if (item)
-        read_result(item, args, now);
-    if (item)
-        item->hidden = hidden;
+    for (struct lane *child = lanes; child < lanes + lane_count; child++)
+        if (child->pid != 0 && child->pid == atol(result)) {
+            child->died = call->end;
+            call->hidden |= is_guardian(child);
+        }
 }
 
-static void read_line(const char *file, int line_number, const char *line)
+/* NAME and ARGS: "semtimedop", " set=3 ops=0/-1 limit=50ms = -1 EAGAIN" */
+static void read_call(struct lane *lane, unsigned number, double now,
+                      const char *name, const char *args)
 {
-    char id[128], name[32], event[8], call[32];
-    unsigned number;
+    const char *result = strstr(args, " = ");
+    struct call *call = NULL;
+    char value[40];
+    bool waits = find(args, " limit=", value) && strcmp(value, "nowait") != 0;
+
+    if (!result && strncmp(name, "exec", 4) == 0)
+        return; /* a good one has no end */
+    for (size_t i = result && waits ? call_count : 0; i-- > 0 && !call;)
+        if (calls[i].kind == OPEN && calls[i].lane == lane &&
+            calls[i].number == number)
+            call = &calls[i];
+    if (!call) {
+        call = new_call(name, args);
+        call->lane = lane;
+        call->number = number;
+        call->begin = now;
+    }
+    call->end = now;
+    if (result)
+        end_call(call, result + 3);
+    if (find(args, " child=", value))
+        lane_of(strcat(value, ":0"))->pid = atol(result + 3);
+}
+
+static void read_line(const char *file, int number, const char *line)
+{
+    char id[128], name[32], call[32];
+    unsigned call_number;
     long pid;
     double now;
     int used = 0;
+    bool begins = sscanf(line, "kit-trace 1 %lf %120s pid=%ld %31s", &now, id,
+                         &pid, name) == 4;
 
-    if (sscanf(line, "kit-trace 1 %lf %120s pid=%ld %31s", &now, id, &pid,
-               name) == 4) {
-        struct lane *lane = lane_of(strcat(id, ":0"));
-        if (lane == &lanes[0] && lane->pid && lane->pid != pid)
-            errx(EXIT_FAILURE,
-                 "%s: line %d begins a second run: give each its own file",
-                 file, line_number);
+    if (!begins && sscanf(line, "%lf %127s %31s %u %*s %31s%n", &now, id, name,
+                          &call_number, call, &used) != 5)
+        errx(EXIT_FAILURE, "%s: line %d is not of the lens", file, number);
+    struct lane *lane = lane_of(begins ? strcat(id, ":0") : id);
+    if (begins && lane == lanes && lane->pid && lane->pid != pid)
+        errx(EXIT_FAILURE,
+             "%s: line %d begins a second run: give each its own file", file,
+             number);
+    snprintf(lane->name, sizeof lane->name, "%s", name);
+    if (begins)
         lane->pid = pid;
-        snprintf(lane->name, sizeof lane->name, "%s", name);
-        start = line_number == 1 ? now : start;
-    } else if (line_number == 1) {
-        errx(EXIT_FAILURE, "%s: not a trace of the lens", file);
-    } else if (sscanf(line, "%lf %127s %31s %u %7s %31s%n", &now, id, name,
-                      &number, event, call, &used) == 6) {
-        struct lane *lane = lane_of(id);
-        snprintf(lane->name, sizeof lane->name, "%s", name);
-        lane->guardian |= strcmp(name, "guardian") == 0;
-        read_event(lane, number, event[0] == 'e', call, line + used, now);
-        full = strstr(line + used, " full\n") ? lane->name : full;
-    } else {
-        errx(EXIT_FAILURE, "%s: line %d is not of the lens", file, line_number);
-    }
+    else
+        read_call(lane, call_number, now, call, line + used);
+    start = number == 1 ? now : start;
     finish = now > finish ? now : finish;
 }
 
@@ -236,12 +208,15 @@ static void read_trace(const char *file)
     if (!trace)
         err(EXIT_FAILURE, "%s", file);
     for (ssize_t n; (n = getline(&line, &size, trace)) > 0;) {
-        if (line[n - 1] == '\n')
-            read_line(file, ++number, line);
-        else if (strncmp(line, "kit-trace 1 ", 12) == 0 || number > 0)
-            errx(EXIT_FAILURE, "%s: cut short in line %d", file, number + 1);
-        else
+        if (++number == 1 && strncmp(line, "kit-trace 1 ", 12) != 0)
             errx(EXIT_FAILURE, "%s: not a trace of the lens", file);
+        if (line[n - 1] != '\n')
+            errx(EXIT_FAILURE, "%s: cut short in line %d", file, number);
+        line[n - 1] = '\0';
+        for (char *c = line; (c = strpbrk(c, "<>&"));)
+            *c = '_'; /* they would spoil a picture */
+        full |= n > 6 && strcmp(line + n - 6, " full") == 0;
+        read_line(file, number, line);
     }
     if (ferror(trace))
         err(EXIT_FAILURE, "%s", file);
