@@ -103,7 +103,7 @@ malformed() {
         "$program" 1ms 2ms
     draw
     assert_line --regexp '^waiter .*semtimedop 1ms.*EINTR'
-    assert_line --regexp '  waiter +semtimedop 1ms .* EINTR injected$'
+    assert_line --regexp '  waiter +semtimedop 1ms .* EINTR, injected$'
     assert_equal "$(grep -c EINTR <<<"$output")" 2 # the bar, and its line below
 }
 
@@ -115,7 +115,8 @@ malformed() {
     run -0 awk '/ who  / { listed = 1; next }
         listed { printf "%s %s; ", $4 + 0 < last + 0 || !last ? "shorter" : $4, $6
             last = $4 }' <<<"$output"
-    assert_output "shorter EINTR; shorter EINTR; shorter EINTR; shorter EAGAIN; "
+    assert_output "shorter EINTR,; shorter EINTR,; shorter EINTR,; \
+shorter EAGAIN,; "
 }
 
 @test "a wait is drawn with its limit, its result and its end" {
@@ -159,6 +160,42 @@ helper                                  * semop 0/+1
   61.3ms  helper  send                            -  EAGAIN
   61.4ms  helper  nanosleep 500ms            48.6ms  never came back
    120ms  keeper  write none                   10ms  never came back"
+}
+
+@test "calls that are alike share a row; a killed one ends when it is collected" {
+    cat >"$TRACE" <<'END'
+kit-trace 1 1000000000 0 pid=10 pair
+1000000000 0:0 pair 1 end fork child=0.1 = 11
+1000000000 0.1:0 guardian 1 end setsid = 11
+1000000000 0:0 pair 2 begin waitpid pid=11 options=0 limit=none
+1010000000 0:0 pair 2 end waitpid pid=11 options=0 limit=none = 11
+1010000000 0:0 pair 3 end fork child=0.2 = 12
+1010000000 0.2:0 mate 1 begin semop set=1 ops=0/-1 limit=none
+1020000000 0:0 pair 4 begin poll fd=3 of=1 limit=10ms
+1030000000 0:0 pair 4 end poll fd=3 of=1 limit=10ms = 0
+1040000000 0:0 pair 5 end send fd=3 len=9 flags=0 limit=nowait = 9
+1040000000 0:0 pair 6 begin poll fd=3 of=1 limit=10ms
+1050000000 0:0 pair 6 end poll fd=3 of=1 limit=10ms = 0
+1060000000 0:0 pair 7 end send fd=3 len=9 flags=0 limit=nowait = 9
+1060000000 0:0 pair 8 end kill pid=12 sig=SIGKILL = 0
+1060000000 0:0 pair 9 end waitpid pid=12 options=0 limit=nowait = 12
+1100000000 0:0 pair 10 end close fd=3 = 0
+END
+    draw
+    assert_output "\
+pair, 100ms
+
+      0             20ms          40ms          60ms          80ms       100ms
+      |             |             |             |             |              |
+pair                [======]      [======] poll 10ms x2 0
+                                  *             * send x2
+                                                * kill SIGKILL
+
+mate         [semop none========================> never came back
+
+      at  who   call                         took  result
+    10ms  mate  semop none                   50ms  never came back
+    20ms  pair  poll 10ms x2                 20ms  0"
 }
 
 @test "an injected failure is not early, and the call is not made" {
@@ -374,9 +411,9 @@ END
     cmp "$BATS_TEST_TMPDIR"/{a,b}.svg
     run -0 cat "$BATS_TEST_TMPDIR/a.svg"
     assert_line --regexp '^<title id="title">lens_probe: .*</title>$'
-    assert_line --regexp '^ +[0-9.]+ms  lens_probe  semtimedop 10s .* EINTR injected$'
+    assert_line --regexp '^ +[0-9.]+ms  lens_probe  semtimedop 10s .* EINTR, injected$'
     assert_line --regexp 'class="failed"'
-    assert_line --regexp '>EAGAIN injected</text>$'
+    assert_line --regexp '>EAGAIN</text>$'
     assert_line "</svg>"
     refute_output --partial "<script"
     assert_equal "$(grep -o 'https*:' <<<"$output")" "http:" # the name space

@@ -2,10 +2,10 @@
  * timeline.c - draw what the lens saw: who waited, how long, to what end.
  *
  * Reads a trace (KIT_TRACE, see interpose.c) and draws a lane for each process
- * or thread that waited. A wait is a bar with the limit that it was given and
- * its result; dots lead from it to the moment when the limit would have been
- * over; a bar that ends in > never came back. Sleeps have dashes. A mark is a
- * call that did not wait: * went well, x failed.
+ * or thread, and in it a row for each different call. A wait is a bar with the
+ * limit that it was given and its result; dots lead from it to the moment when
+ * the limit would have been over; a bar that ends in > never came back. Sleeps
+ * have dashes. A mark is a call that did not wait: * went well, x failed.
  *
  *     $ timeline trace
  *     deadline_probe, 100ms
@@ -29,7 +29,7 @@
 #include "timeline_trace.h"
 
 #define WIDTH 78    /* of the text, in columns */
-#define MAX_TOLD 20 /* calls in a lane, or there are no words in it */
+#define MAX_ROWS 30 /* of a lane */
 #define MAX_LIST 40 /* lines below the drawing */
 #define CELL 8      /* pixels of the picture for a column */
 #define ROW 20      /* and for a row */
@@ -59,14 +59,14 @@ struct piece {
 
 static struct piece *pieces;
 static size_t piece_count;
-static int row_count;
-static int left = 6; /* columns that the names take */
+static int row_count = 2; /* for the scale */
+static int left = 6;      /* columns that the names take */
 
-static void put(int what, double from, double to, const char *words)
+static void put(int what, int row, double from, double to, const char *words)
 {
     pieces = grown(pieces, piece_count, sizeof *pieces);
     struct piece *piece = &pieces[piece_count++];
-    *piece = (struct piece){what, row_count, from, to, ""};
+    *piece = (struct piece){what, row, from, to, ""};
     snprintf(piece->words, sizeof piece->words, "%s", words);
 }
 
@@ -106,31 +106,30 @@ static bool is_worth_drawing(const struct call *call)
            (call->kind != DONE || is_in(marked, call->name));
 }
 
-/* Sleeps, or calls that did not wait, one like the other. */
-static bool are_alike(const struct call *a, const struct call *b)
-{
-    return a && a->kind == b->kind && a->kind >= SLEEP &&
-           strcmp(a->label, b->label) == 0 && strcmp(a->result, b->result) == 0;
-}
-
-/* Count what is worth drawing; the first of those that are alike counts all. */
+/* Find what is worth drawing; calls that are alike share the first one's row. */
 static void select_calls(void)
 {
     double span = finish - start;
 
     for (struct call *call = calls; call < calls + call_count; call++) {
-        struct call *last = call->lane->last;
+        struct call *like = call->lane->last;
         choose_shape(call, span);
         if (!is_worth_drawing(call))
             continue;
-        if (are_alike(last, call)) {
-            last->count++;
-            last->end = call->kind == SLEEP ? call->end : last->end;
-        } else {
-            call->count = 1;
+        while (like && (like->kind != call->kind ||
+                        strcmp(like->label, call->label) != 0 ||
+                        strcmp(like->result, call->result) != 0))
+            like = like->before;
+        if (!like) {
+            like = call;
+            call->before = call->lane->last;
             call->lane->last = call;
-            call->lane->drawn++;
+            call->lane->rows++;
         }
+        call->like = like;
+        like->count++;
+        like->took += call->end - call->begin;
+        like->until = call->end;
         finish = call->end > finish ? call->end : finish;
     }
     for (struct call *call = calls; call < calls + call_count; call++)
@@ -145,13 +144,13 @@ static void name_lane(struct lane *lane)
     bool alone = true;
 
     for (struct lane *other = lanes; other < lanes + lane_count; other++)
-        alone &= other == lane || !other->drawn ||
+        alone &= other == lane || !other->rows ||
                  strcmp(other->name, lane->name) != 0;
     if (strcmp(lane->id + path, ":0") != 0)
         path = strlen(lane->id); /* a second thread */
     snprintf(lane->label, sizeof lane->label, "%s%s%.*s", lane->name,
              alone ? "" : " ", alone ? 0 : (int)path, lane->id);
-    if (lane->drawn && (int)strlen(lane->label) + 2 > left)
+    if (lane->rows > 0 && (int)strlen(lane->label) + 2 > left)
         left = (int)strlen(lane->label) + 2;
 }
 
@@ -166,53 +165,58 @@ static void put_scale(void)
         double at = column(start + t);
         double most = WIDTH - (double)strlen(duration(t).text);
         at = at < most ? at : most;
-        put(WORDS, at, at, duration(t).text);
+        put(WORDS, 0, at, at, duration(t).text);
     }
-    row_count++;
     for (double t = start; t <= finish; t += step)
-        put(TICK, column(t), column(t), "");
-    row_count++;
+        put(TICK, 1, column(t), column(t), "");
 }
 
-/* The words stand in the bar and behind it, or before it, if there is room. */
-static void put_call(const struct call *call, bool told)
+/* In the bar and behind it, or before it, or where many are, a row below. */
+static void put_words(const struct call *call)
 {
     double label = (double)strlen(call->label);
     double result = (double)strlen(call->result);
     double words = label + (result > 0) + result;
-    double from = column(call->begin), to = column(call->end);
-    double label_at = to - from > label + 1 ? from + 1 : to + 2;
+    double from = column(call->begin), to = column(call->until);
+    double room = call->count == 1 ? to - from : 0;
+    double label_at = room > label + 1 ? from + 1 : to + 2;
     double result_at = label_at < to ? to + 2 : label_at + label + 1;
     double dots = result_at + result, over = column(call->begin + call->limit);
 
-    put((int)call->kind, from, to, "");
-    if (!told)
-        return;
     if (dots > WIDTH) { /* there is no room behind it */
-        bool inside = to - from > words;
-        double before = from - 1 - words;
-        label_at = inside ? from + 1 : before > left ? before : left;
-        result_at = inside ? to - result : label_at + label + 1;
+        label_at = room > words ? from + 1 : from - 1 - words;
+        if (label_at < left) {
+            row_count++;
+            label_at = left;
+        }
+        result_at = room > words ? to - result : label_at + label + 1;
         dots = to + 1;
     }
-    put(WORDS, label_at, label_at, call->label);
+    put(WORDS, row_count, label_at, label_at, call->label);
     if (result > 0)
-        put(RESULT, result_at, result_at, call->result);
-    if (call->limit > 0 && to > from && over > dots && over < WIDTH)
-        put(LIMIT, dots, over, "");
+        put(RESULT, row_count, result_at, result_at, call->result);
+    if (call->limit > 0 && room > 0 && over > dots && over < WIDTH)
+        put(LIMIT, call->row, dots, over, "");
 }
 
-/* Each call has a row, but in a lane that is too full they share one. */
+/* If a lane would have too many rows, it gets one, without words. */
 static void put_lane(const struct lane *lane)
 {
-    bool crowded = lane->drawn > MAX_TOLD;
+    bool crowded = lane->rows > MAX_ROWS;
 
-    put(WORDS, 0, 0, lane->label);
-    for (struct call *call = calls; call < calls + call_count; call++)
-        if (call->lane == lane && call->count > 0) {
-            put_call(call, !crowded);
-            row_count += crowded ? 0 : 1;
+    put(WORDS, row_count, 0, 0, lane->label);
+    for (struct call *call = calls; call < calls + call_count; call++) {
+        if (call->lane != lane || !call->like)
+            continue;
+        if (call->like == call)
+            call->row = row_count;
+        put((int)call->kind, call->like->row, column(call->begin),
+            column(call->end), "");
+        if (call->like == call && !crowded) {
+            put_words(call);
+            row_count++;
         }
+    }
     row_count += crowded ? 2 : 1;
 }
 
@@ -223,7 +227,7 @@ static void lay_out(void)
         name_lane(lane);
     put_scale();
     for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
-        if (lane->drawn > 0)
+        if (lane->rows > 0)
             put_lane(lane);
 }
 
@@ -258,14 +262,12 @@ static void print_list(FILE *out)
     fprintf(out, "%8s  %-*s%-24s %8s  %s\n", "at", left, "who", "call", "took",
             "result");
     for (struct call *call = calls; call < calls + call_count; call++)
-        if (call->count > 0 && call->result[0] && count++ < MAX_LIST)
-            fprintf(out, "%8s  %-*s%-24s %8s  %s\n",
+        if (call->like == call && call->result[0] && count++ < MAX_LIST)
+            fprintf(out, "%8s  %-*s%-24s %8s  %s%s\n",
                     duration(call->begin - start).text, left, call->lane->label,
                     call->label,
-                    call->end > call->begin
-                        ? duration(call->end - call->begin).text
-                        : "-",
-                    call->result);
+                    call->took > 0 ? duration(call->took).text : "-",
+                    call->result, call->injected ? ", injected" : "");
     if (count == 0)
         fputs("       -  no call waited, and none failed\n", out);
     if (count > MAX_LIST)

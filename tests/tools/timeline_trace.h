@@ -9,8 +9,8 @@ struct lane {
     char name[32], label[48];
     long pid;          /* 0: not known */
     double died;       /* when its parent collected it; 0: not seen */
-    int drawn;         /* how many calls */
-    struct call *last; /* the last of them */
+    struct call *last; /* of those that have a row */
+    int rows;
 };
 
 struct call {
@@ -18,9 +18,16 @@ struct call {
     unsigned number;          /* joins its begin and its end */
     double begin, end, limit; /* no limit: -1 */
     enum kind { WAIT, FAILED, OPEN, SLEEP, DONE, REFUSED } kind;
-    bool hidden; /* a wait for the guardian */
-    int count;   /* how many calls it stands for; 0: it is not drawn */
+    bool injected; /* it did not fail by itself */
+    bool hidden;   /* a wait for the guardian */
     char name[32], label[80], result[32];
+
+    struct call *like; /* the first one like it; NULL: it is not drawn */
+    /* If it is the first itself: the first of another kind before it, and how
+       many are like it, how long they took, when the last ends, their row. */
+    struct call *before;
+    int count, row;
+    double took, until;
 };
 
 static struct lane lanes[512];
@@ -121,19 +128,20 @@ static struct call *new_call(const char *name, const char *args)
     return call;
 }
 
-/* RESULT is "0", "-1 EAGAIN" or "10 injected". */
+/* RESULT is "0", "-1 EAGAIN", "-1 EINTR injected" or "10 injected". */
 static void end_call(struct call *call, const char *result)
 {
     static const char counting[] =
         " send sendto sendmsg write writev recv recvfrom recvmsg read readv "
         "poll ppoll select pselect epoll_wait epoll_pwait ";
     const char *error = strstr(result, " E");
+    const char *told = error                         ? error + 1
+                       : is_in(counting, call->name) ? result
+                                                     : "ok";
 
     call->kind = error ? FAILED : WAIT;
-    snprintf(call->result, sizeof call->result, "%s",
-             error                         ? error + 1
-             : is_in(counting, call->name) ? result
-                                           : "ok");
+    call->injected = strstr(result, " injected") != NULL;
+    sscanf(told, "%31s", call->result);
     if (strncmp(call->name, "wait", 4) != 0)
         return;
     for (struct lane *child = lanes; child < lanes + lane_count; child++)
