@@ -106,35 +106,16 @@ static bool is_worth_drawing(const struct call *call)
            (call->kind != DONE || is_in(marked, call->name));
 }
 
-/* Find what is worth drawing; calls that are alike share the first one's row. */
 static void select_calls(void)
 {
     double span = finish - start;
 
     for (struct call *call = calls; call < calls + call_count; call++) {
-        struct call *like = call->lane->last;
         choose_shape(call, span);
-        if (!is_worth_drawing(call))
-            continue;
-        while (like && (like->kind != call->kind ||
-                        strcmp(like->label, call->label) != 0 ||
-                        strcmp(like->result, call->result) != 0))
-            like = like->before;
-        if (!like) {
-            like = call;
-            call->before = call->lane->last;
-            call->lane->last = call;
-            call->lane->rows++;
-        }
-        call->like = like;
-        like->count++;
-        like->took += call->end - call->begin;
-        like->until = call->end;
-        finish = call->end > finish ? call->end : finish;
+        call->drawn = is_worth_drawing(call);
+        call->lane->drawn |= call->drawn;
+        finish = call->drawn && call->end > finish ? call->end : finish;
     }
-    for (struct call *call = calls; call < calls + call_count; call++)
-        if (call->count > 1)
-            snprintf(strchr(call->label, '\0'), 16, " x%d", call->count);
 }
 
 /* By its name, and if others have that too, by its path. */
@@ -144,13 +125,13 @@ static void name_lane(struct lane *lane)
     bool alone = true;
 
     for (struct lane *other = lanes; other < lanes + lane_count; other++)
-        alone &= other == lane || !other->rows ||
+        alone &= other == lane || !other->drawn ||
                  strcmp(other->name, lane->name) != 0;
     if (strcmp(lane->id + path, ":0") != 0)
         path = strlen(lane->id); /* a second thread */
     snprintf(lane->label, sizeof lane->label, "%s%s%.*s", lane->name,
              alone ? "" : " ", alone ? 0 : (int)path, lane->id);
-    if (lane->rows > 0 && (int)strlen(lane->label) + 2 > left)
+    if (lane->drawn && (int)strlen(lane->label) + 2 > left)
         left = (int)strlen(lane->label) + 2;
 }
 
@@ -171,7 +152,43 @@ static void put_scale(void)
         put(TICK, 1, column(t), column(t), "");
 }
 
-/* In the bar and behind it, or before it, or where many are, a row below. */
+/* May they share a row, and is there room for their words beside them? */
+static bool are_alike(const struct call *first, const struct call *call)
+{
+    double words = (double)(strlen(call->label) + strlen(call->result)) + 12;
+
+    return first->kind == call->kind &&
+           strcmp(first->label, call->label) == 0 &&
+           strcmp(first->result, call->result) == 0 &&
+           (column(call->end) + words <= WIDTH ||
+            column(first->begin) - words >= left);
+}
+
+static void join_calls(void)
+{
+    for (struct call *call = calls; call < calls + call_count; call++) {
+        struct call *first = call->lane->last;
+        if (!call->drawn)
+            continue;
+        while (first && !are_alike(first, call))
+            first = first->before;
+        if (!first) {
+            first = call;
+            call->before = call->lane->last;
+            call->lane->last = call;
+            call->lane->rows++;
+        }
+        call->first = first;
+        first->count++;
+        first->took += call->end - call->begin;
+        first->until = call->end;
+    }
+    for (struct call *call = calls; call < calls + call_count; call++)
+        if (call->count > 1)
+            snprintf(strchr(call->label, '\0'), 16, " x%d", call->count);
+}
+
+/* The words stand in the bar and behind it, or if there is no room, before it. */
 static void put_words(const struct call *call)
 {
     double label = (double)strlen(call->label);
@@ -183,18 +200,15 @@ static void put_words(const struct call *call)
     double result_at = label_at < to ? to + 2 : label_at + label + 1;
     double dots = result_at + result, over = column(call->begin + call->limit);
 
-    if (dots > WIDTH) { /* there is no room behind it */
-        label_at = room > words ? from + 1 : from - 1 - words;
-        if (label_at < left) {
-            row_count++;
-            label_at = left;
-        }
-        result_at = room > words ? to - result : label_at + label + 1;
+    if (dots > WIDTH) {
+        double before = from - 1 - words > left ? from - 1 - words : left;
+        label_at = room > words ? from + 1 : before;
+        result_at = room > words ? to - result : before + label + 1;
         dots = to + 1;
     }
-    put(WORDS, row_count, label_at, label_at, call->label);
+    put(WORDS, call->row, label_at, label_at, call->label);
     if (result > 0)
-        put(RESULT, row_count, result_at, result_at, call->result);
+        put(RESULT, call->row, result_at, result_at, call->result);
     if (call->limit > 0 && room > 0 && over > dots && over < WIDTH)
         put(LIMIT, call->row, dots, over, "");
 }
@@ -206,13 +220,13 @@ static void put_lane(const struct lane *lane)
 
     put(WORDS, row_count, 0, 0, lane->label);
     for (struct call *call = calls; call < calls + call_count; call++) {
-        if (call->lane != lane || !call->like)
+        if (call->lane != lane || !call->drawn)
             continue;
-        if (call->like == call)
+        if (call->first == call)
             call->row = row_count;
-        put((int)call->kind, call->like->row, column(call->begin),
+        put((int)call->kind, call->first->row, column(call->begin),
             column(call->end), "");
-        if (call->like == call && !crowded) {
+        if (call->first == call && !crowded) {
             put_words(call);
             row_count++;
         }
@@ -225,9 +239,10 @@ static void lay_out(void)
     select_calls();
     for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
         name_lane(lane);
+    join_calls();
     put_scale();
     for (struct lane *lane = lanes; lane < lanes + lane_count; lane++)
-        if (lane->rows > 0)
+        if (lane->drawn)
             put_lane(lane);
 }
 
@@ -262,7 +277,7 @@ static void print_list(FILE *out)
     fprintf(out, "%8s  %-*s%-24s %8s  %s\n", "at", left, "who", "call", "took",
             "result");
     for (struct call *call = calls; call < calls + call_count; call++)
-        if (call->like == call && call->result[0] && count++ < MAX_LIST)
+        if (call->first == call && call->result[0] && count++ < MAX_LIST)
             fprintf(out, "%8s  %-*s%-24s %8s  %s%s\n",
                     duration(call->begin - start).text, left, call->lane->label,
                     call->label,

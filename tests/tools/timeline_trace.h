@@ -7,10 +7,11 @@
 struct lane {
     char id[128]; /* 0.1:2, as in the trace */
     char name[32], label[48];
-    long pid;          /* 0: not known */
-    double died;       /* when its parent collected it; 0: not seen */
-    struct call *last; /* of those that have a row */
+    long pid;    /* 0: not known */
+    double died; /* when its parent collected it; 0: not seen */
+    bool drawn;
     int rows;
+    struct call *last; /* the first call in the last row */
 };
 
 struct call {
@@ -20,14 +21,13 @@ struct call {
     enum kind { WAIT, FAILED, OPEN, SLEEP, DONE, REFUSED } kind;
     bool injected; /* it did not fail by itself */
     bool hidden;   /* a wait for the guardian */
+    bool drawn;
     char name[32], label[80], result[32];
 
-    struct call *like; /* the first one like it; NULL: it is not drawn */
-    /* If it is the first itself: the first of another kind before it, and how
-       many are like it, how long they took, when the last ends, their row. */
-    struct call *before;
-    int count, row;
-    double took, until;
+    struct call *first; /* of those that share its row; and if it is that: */
+    int row, count;
+    double took, until;  /* all of them, and the end of the last */
+    struct call *before; /* the first call in the row before */
 };
 
 static struct lane lanes[512];
