@@ -29,7 +29,7 @@
 #include "timeline_trace.h"
 
 #define WIDTH 78    /* of the text, in columns */
-#define MAX_ROWS 30 /* of a lane */
+#define MAX_ROWS 40 /* of a lane */
 #define MAX_LIST 40 /* lines below the drawing */
 #define CELL 8      /* pixels of the picture for a column */
 #define ROW 20      /* and for a row */
