@@ -132,10 +132,16 @@ plan() {
 }
 
 @test "less than a millisecond is left: it is waited for, not early, no spin" {
-    send_round $MESSAGE 0 stop 700us
-    assert_equal "$error $sent" "EAGAIN $received"
-    assert_at_least 700 "$(field waited_us "$output")"
-    assert_between 1 4 "$polls"
+    local try
+    for try in {1..50}; do
+        KIT_FAULT='0/send:EAGAIN@1' send_round $MESSAGE 0 stop 700us
+        assert_equal "$error $sent" "EAGAIN $received"
+        assert_at_least 700 "$(field waited_us "$output")"
+        assert_between 0 4 "$polls"
+        # None: on a busy machine the time was over before it could wait.
+        [[ $polls -eq 0 ]] || return 0
+    done
+    fail "it did not wait in $try tries"
 }
 
 @test "a deadline in 300 years: each poll has a limit, the longest there is" {
