@@ -439,7 +439,7 @@ END
     command -v nm >/dev/null || lacks nm
     # Not for the lens: they do not wait, and failing them teaches nothing, or
     # they are no system calls. sigprocmask and the like cannot fail.
-    local others='^(_.*|str.*|mem.*|.*printf|.*scanf|put.*|f(open|close|puts|
+    local others='^(_.*|str.*|mem.*|.*printf|.*scanf|put.*|f(open|close|gets|puts|
         |flush|write|read|eof|error)|getline|errx?|warnx?|v?(err|warn)x?|
         |(.*_)?exit|abort|atexit|malloc|calloc|realloc|free|qsort|getopt|
         |getenv|setenv|environ|opt(arg|ind|opt|err)|std(in|out|err)|
@@ -449,7 +449,8 @@ END
         |pthread_(self|sigmask|detach|equal|.*attr_.*)|
         |pthread_(mutex|cond|barrier)_(init|destroy)|sem_getvalue|sysconf|
         |(open|read|close|rewind)dir|dirfd|(f|l)?stat|isatty|ttyname|
-        |sched_yield|clock_getres|nice|getpriority|setpriority|uname)$'
+        |sched_yield|clock_getres|nice|getpriority|setpriority|uname|
+        |glob(free)?|gnu_dev_.*)$'
     others=${others//$'|\n        |'/|}
     wrapped=$(nm -D --defined-only "$KIT_BUILD/tools/interpose.so" |
         awk '$2 == "T" { print $3 }')
