@@ -93,9 +93,9 @@ static void read_message(int fd, const char *how)
         got += (size_t)n;
         if (got >= ENOUGH && strcmp(how, "closes") == 0)
             break;
-        int stops = got >= ENOUGH && strcmp(how, "stops") == 0;
-        if (poll(&end, 1, stops ? STOPS_MS : PAUSE_MS) ==
-            -1) /* for the hang-up */
+        bool stops = got >= ENOUGH && strcmp(how, "stops") == 0;
+        int pause_ms = stops ? STOPS_MS : PAUSE_MS;
+        if (poll(&end, 1, pause_ms) == -1) /* for the hang-up */
             err(EXIT_FAILURE, "poll");
     }
     if (n == -1)
