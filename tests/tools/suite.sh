@@ -14,7 +14,7 @@ tap=build/tap/$name.tap
 mkdir -p "${tap%/*}" "build/junit/$name"
 start=$(date +%s%N)
 # A test may hang, too: then it ends with all that it has started.
-"$KIT_BUILD/tools/bound" -t "${KIT_SUITE_LIMIT:-300s}" -o 8388608 \
+"$KIT_BUILD/tools/bound" -t "${KIT_SUITE_LIMIT:-900s}" -o 8388608 \
     bats --tap --report-formatter junit --output "build/junit/$name" "$@" \
     >"$tap" 2>&1 </dev/null
 grep -q '^1\.\.' "$tap" || echo '1..0' >>"$tap" # nothing ran: a failure
