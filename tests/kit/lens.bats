@@ -55,7 +55,7 @@ malformed() {
 }
 
 @test "hard calls print the same under the lens" {
-    for kind in family descriptors signals full pending send; do
+    for kind in family descriptors signals pointers full pending send; do
         run -0 without_lens kit/lens_probe "$kind"
         expected=$output
         rm -f "$TRACE"

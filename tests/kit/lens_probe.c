@@ -6,6 +6,7 @@
  *     lens_probe flood       two processes, 5,000 polls each, at once
  *     lens_probe descriptors closes and reuses every number it can
  *     lens_probe signals     a handler that makes calls; errno; the mask
+ *     lens_probe pointers    pointers that the kernel refuses
  *     lens_probe full        no more room for any file, then makes calls
  *     lens_probe pending     likewise, with a SIGXFSZ of its own pending
  *     lens_probe hang        waits for a child that never ends
@@ -30,12 +31,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -221,6 +224,41 @@ static int signals(void)
     return EXIT_SUCCESS;
 }
 
+static void say_refused(const char *call, bool refused)
+{
+    printf("probe: call=%s refused=%d\n", call, refused);
+}
+
+/* Each begins on the last bytes of a page, and the next one is nobody's. */
+static int pointers(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    struct timespec soon = {0};
+    int set = new_set();
+
+    char *pages = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        err(EXIT_FAILURE, "mmap");
+    if (munmap(pages + size, size) == -1)
+        err(EXIT_FAILURE, "munmap");
+    for (size_t inside = 0; inside <= 8; inside += 8) {
+        void *bad = pages + size - inside;
+        struct sembuf take = {.sem_op = -1};
+        say_refused("semtimedop",
+                    semtimedop(set, bad, 2, &soon) == -1 && errno == EFAULT);
+        say_refused("semtimedop",
+                    semtimedop(set, &take, 1, bad) == -1 && errno == EFAULT);
+        say_refused("nanosleep", nanosleep(bad, NULL) == -1 && errno == EFAULT);
+        say_refused("poll", poll(bad, 2, 0) == -1 && errno == EFAULT);
+        say_refused("clock_nanosleep",
+                    clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, bad, NULL) ==
+                        EFAULT);
+    }
+    say_refused("open", open(pages + size, O_RDONLY) == -1 && errno == EFAULT);
+    return EXIT_SUCCESS;
+}
+
 /* No file may grow any more: neither may the trace. */
 static int fill(bool of_its_own)
 {
@@ -336,6 +374,7 @@ int main(int argc, char *argv[])
         {"hang", hang},         {"lock", lock},
         {"send", send_all},     {"costs", costs},
         {"nap", nap_briefly},   {"descriptors", descriptors},
+        {"pointers", pointers},
     };
 
     setlinebuf(stdout);

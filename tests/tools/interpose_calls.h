@@ -1,35 +1,29 @@
 /*
- * What the lens sees. interpose.c includes this once for each macro below.
- *
- * CALL(what it returns, its name, how its arguments are written)
+ * What the lens sees: CALL(what it returns, its name, its arguments).
  *
  *     INT, LONG  -1 means failure, and errno says why
  *     ERROR      the error number itself, as the pthread calls do
  *     POINTER    NULL means failure, and errno says why
  *     NEVER      cannot fail
  *
- * In the text, %d0 is the first argument as a decimal number, %t3 the fourth
- * as a timespec: put_value() has all the letters. @ comes before the one that
- * limits a wait: @t3 writes "limit=100ms", @n0 "limit=none", and a call whose
- * flags forbid to wait has "limit=nowait". Only a call with a limit can wait,
- * and gets a line when it begins.
+ * In the last text %d0 stands for the first argument as a decimal number, %t3
+ * for the fourth as a timespec. @ comes before the one that limits the wait: @t3
+ * writes "limit=100ms", or "limit=nowait" if a flag before it forbids to wait.
+ * Only a call with a limit can wait, and gets a line when it begins.
  *
- * ALIAS(symbol, name)      the same call under another symbol
- * NAME(letter, constant)   what the letter writes: if it is small, the one
- *                          constant that fits, if a capital, a set of flags
- * NOWAIT(letter, constant) likewise; with it, a call does not wait
+ *     d, l, s     an int, a long, a string
+ *     q, e        the sembufs of a semop(), the first pollfd of a poll()
+ *     h, m, u     a duration in seconds, milliseconds (-1: none), microseconds
+ *     t, v, I, i  timespec, timeval, itimerspec, itimerval
+ *     p           a timespec that is a point in time, on the clock that %c has
+ *                 shown, or else on CLOCK_REALTIME
+ *     n           nothing limits the wait
+ *     r, w        what the descriptor itself says: O_NONBLOCK, SO_RCVTIMEO
+ *     f           the timeout of a futex
+ *     g           a signal
+ *
+ * Any other letter is that of some constants, listed in interpose_words.h.
  */
-
-#ifndef CALL
-#define CALL(returns, name, args)
-#endif
-#ifndef ALIAS
-#define ALIAS(symbol, name)
-#endif
-#ifndef NAME
-#define NAME(letter, constant)
-#define NOWAIT(letter, constant)
-#endif
 
 /* System V semaphores */
 CALL(INT, semget, "key=%d0 nsems=%d1 flags=%G2")
@@ -37,7 +31,7 @@ CALL(INT, semctl, "set=%d0 num=%d1 cmd=%j2")
 CALL(INT, semop, "set=%d0 ops=%q1 @n0")
 CALL(INT, semtimedop, "set=%d0 ops=%q1 @t3")
 
-/* Data: @r0 and @w0 ask the descriptor, O_NONBLOCK and SO_RCVTIMEO */
+/* Data */
 CALL(LONG, send, "fd=%d0 len=%l2 flags=%M3 @w0")
 CALL(LONG, sendto, "fd=%d0 len=%l2 flags=%M3 @w0")
 CALL(LONG, sendmsg, "fd=%d0 flags=%M2 @w0")
@@ -64,9 +58,9 @@ CALL(INT, flock, "fd=%d0 op=%L1 @n0")
 CALL(INT, lockf, "fd=%d0 cmd=%k1 @n0")
 CALL(INT, fcntl, "fd=%d0 cmd=%x1 @n0")
 
-/* Sleeping and clocks; @a0 is an absolute time, see deadline_of() */
+/* Sleeping and clocks */
 CALL(INT, nanosleep, "@t0")
-CALL(ERROR, clock_nanosleep, "clock=%c0 @N2")
+CALL(ERROR, clock_nanosleep, "clock=%c0 @p2")
 CALL(INT, usleep, "@u0")
 CALL(NEVER, sleep, "@h0")
 CALL(INT, clock_gettime, "clock=%c0")
@@ -142,29 +136,23 @@ CALL(INT, rmdir, "name=%s0")
 CALL(INT, unlink, "name=%s0")
 CALL(INT, unlinkat, "dir=%d0 name=%s1")
 CALL(INT, rename, "name=%s0 to=%s1")
-ALIAS(fcntl64, fcntl)
-ALIAS(lockf64, lockf)
-ALIAS(open64, open)
-ALIAS(openat64, openat)
-ALIAS(ftruncate64, ftruncate)
-ALIAS(mmap64, mmap)
 
 /* POSIX semaphores and threads */
 CALL(INT, sem_wait, "@n0")
 CALL(INT, sem_trywait, "")
-CALL(INT, sem_timedwait, "clock=CLOCK_REALTIME @a1")
-CALL(INT, sem_clockwait, "clock=%c1 @b2")
+CALL(INT, sem_timedwait, "clock=CLOCK_REALTIME @p1")
+CALL(INT, sem_clockwait, "clock=%c1 @p2")
 CALL(INT, sem_post, "")
 CALL(INT, sem_init, "value=%d2")
 CALL(INT, sem_destroy, "")
 CALL(ERROR, pthread_mutex_lock, "@n0")
 CALL(ERROR, pthread_mutex_trylock, "")
-CALL(ERROR, pthread_mutex_timedlock, "clock=CLOCK_REALTIME @a1")
-CALL(ERROR, pthread_mutex_clocklock, "clock=%c1 @b2")
+CALL(ERROR, pthread_mutex_timedlock, "clock=CLOCK_REALTIME @p1")
+CALL(ERROR, pthread_mutex_clocklock, "clock=%c1 @p2")
 CALL(ERROR, pthread_mutex_unlock, "")
 CALL(ERROR, pthread_cond_wait, "@n0")
-CALL(ERROR, pthread_cond_timedwait, "@C2")
-CALL(ERROR, pthread_cond_clockwait, "clock=%c2 @b3")
+CALL(ERROR, pthread_cond_timedwait, "@p2")
+CALL(ERROR, pthread_cond_clockwait, "clock=%c2 @p3")
 CALL(ERROR, pthread_cond_signal, "")
 CALL(ERROR, pthread_cond_broadcast, "")
 CALL(ERROR, pthread_barrier_wait, "@n0")
@@ -173,94 +161,4 @@ CALL(ERROR, pthread_join, "@n0")
 CALL(ERROR, pthread_kill, "sig=%g1")
 CALL(ERROR, pthread_setname_np, "name=%s1")
 
-/* Constants */
-NAME('G', IPC_CREAT)
-NAME('G', IPC_EXCL)
-NAME('j', IPC_RMID)
-NAME('j', IPC_SET)
-NAME('j', IPC_STAT)
-NAME('j', GETVAL)
-NAME('j', SETVAL)
-NAME('j', GETALL)
-NAME('j', SETALL)
-NAME('j', GETPID)
-NAME('j', GETNCNT)
-NAME('j', GETZCNT)
-NOWAIT('S', IPC_NOWAIT)
-NAME('S', SEM_UNDO)
-NOWAIT('M', MSG_DONTWAIT)
-NAME('M', MSG_NOSIGNAL)
-NAME('M', MSG_PEEK)
-NAME('M', MSG_WAITALL)
-NAME('L', LOCK_SH)
-NAME('L', LOCK_EX)
-NOWAIT('L', LOCK_NB)
-NOWAIT('L', LOCK_UN)
-NAME('k', F_LOCK)
-NOWAIT('k', F_TLOCK)
-NOWAIT('k', F_ULOCK)
-NOWAIT('k', F_TEST)
-NOWAIT('x', F_DUPFD)
-NOWAIT('x', F_DUPFD_CLOEXEC)
-NOWAIT('x', F_GETFD)
-NOWAIT('x', F_SETFD)
-NOWAIT('x', F_GETFL)
-NOWAIT('x', F_SETFL)
-NOWAIT('x', F_GETLK)
-NOWAIT('x', F_SETLK)
-NAME('x', F_SETLKW)
-NOWAIT('x', F_OFD_GETLK)
-NOWAIT('x', F_OFD_SETLK)
-NAME('x', F_OFD_SETLKW)
-NAME('c', CLOCK_REALTIME)
-NAME('c', CLOCK_MONOTONIC)
-NAME('c', CLOCK_BOOTTIME)
-NAME('c', CLOCK_PROCESS_CPUTIME_ID)
-NAME('c', CLOCK_THREAD_CPUTIME_ID)
-NAME('o', SO_SNDBUF)
-NAME('o', SO_RCVBUF)
-NAME('o', SO_ERROR)
-NAME('o', SO_SNDTIMEO)
-NAME('o', SO_RCVTIMEO)
-NAME('o', SO_LINGER)
-NOWAIT('W', WNOHANG)
-NAME('W', WUNTRACED)
-NAME('W', WEXITED)
-NAME('W', WNOWAIT)
-NOWAIT('O', O_NONBLOCK)
-NAME('O', O_WRONLY)
-NAME('O', O_RDWR)
-NAME('O', O_CREAT)
-NAME('O', O_EXCL)
-NAME('O', O_TRUNC)
-NAME('O', O_APPEND)
-NAME('O', O_CLOEXEC)
-NAME('y', PR_SET_NAME)
-NAME('y', PR_SET_PDEATHSIG)
-NAME('y', PR_SET_TIMERSLACK)
-NAME('y', PR_SET_CHILD_SUBREAPER)
-NAME('z', SYS_futex)
-NAME('z', SYS_pidfd_open)
-NAME('z', SYS_gettid)
-NAME('z', SYS_pidfd_send_signal)
-NAME('z', SYS_tgkill)
-NAME('g', SIGHUP)
-NAME('g', SIGINT)
-NAME('g', SIGQUIT)
-NAME('g', SIGABRT)
-NAME('g', SIGKILL)
-NAME('g', SIGUSR1)
-NAME('g', SIGUSR2)
-NAME('g', SIGSEGV)
-NAME('g', SIGPIPE)
-NAME('g', SIGALRM)
-NAME('g', SIGTERM)
-NAME('g', SIGCHLD)
-NAME('g', SIGCONT)
-NAME('g', SIGSTOP)
-NAME('g', SIGTSTP)
-
 #undef CALL
-#undef ALIAS
-#undef NAME
-#undef NOWAIT

@@ -17,8 +17,7 @@
  */
 
 static struct fault {
-    const char *path; /* not ended by '\0' */
-    size_t path_length;
+    char path[100]; /* of one process, "": of all */
     enum call call;
     int error;
     int64_t delay;
@@ -29,18 +28,22 @@ static struct fault {
 static size_t fault_count;
 
 static struct step {
+    const char *name;
     clockid_t clock;
     int64_t ns;
     unsigned from;        /* in force from this reading on */
     atomic_uint readings; /* by this process and, before it, its parent */
-} steps[] = {{CLOCK_REALTIME, 0, 0, 0}, {CLOCK_BOOTTIME, 0, 0, 0}};
+} steps[] = {{.name = "realtime:", .clock = CLOCK_REALTIME},
+             {.name = "boottime:", .clock = CLOCK_BOOTTIME}};
 
 /* -------------------------------------------------------- Reading them */
 
 static const char *variable, *text, *at; /* its name, value, where we are */
 
-static _Noreturn void malformed(const char *why)
+static void need(bool there, const char *why)
 {
+    if (there)
+        return;
     fprintf(stderr, "%s: %s\n    %s\n    %*s^\n", variable, why, text,
             (int)(at - text), "");
     _exit(EXIT_USAGE);
@@ -55,12 +58,14 @@ static bool take(const char *expected)
     return there;
 }
 
+/* The whole word: "send" is not the beginning of "sendto". */
 static bool take_word(const char *word)
 {
-    size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz_"
-                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+    size_t length = strlen(word);
+    bool more = isalnum((unsigned char)at[strnlen(at, length)]) ||
+                at[strnlen(at, length)] == '_';
 
-    return length == strlen(word) && take(word);
+    return !more && take(word);
 }
 
 static unsigned take_number(void)
@@ -68,8 +73,8 @@ static unsigned take_number(void)
     char *end;
     unsigned long value = strtoul(at, &end, 10);
 
-    if (!isdigit((unsigned char)*at) || value < 1 || value > 1000000000)
-        malformed("a number from 1 to 1000000000 is needed here");
+    need(isdigit((unsigned char)*at) && value >= 1 && value <= 1000000000,
+         "a number from 1 to 1000000000 is needed here");
     at = end;
     return (unsigned)value;
 }
@@ -77,75 +82,57 @@ static unsigned take_number(void)
 static int64_t take_duration(void)
 {
     int64_t count = take_number();
-
-    if (take("us"))
-        return count * NS_PER_US;
-    if (take("ms"))
-        return count * NS_PER_MS;
-    if (take("s"))
-        return count * NS_PER_SEC;
-    if (count <= 1000000 && take("h"))
-        return count * 3600 * NS_PER_SEC;
-    malformed("a unit is needed here: h, s, ms or us");
-}
-
-static enum call take_call(void)
-{
-    for (int call = 0; call < CALLS; call++)
-        if (calls[call].returns != NEVER && take_word(calls[call].name))
-            return (enum call)call;
-    malformed("no call of this name is known that could fail");
-}
-
-static int take_errno(void)
-{
-    for (int error = 1; error < 200; error++)
-        if (strerrorname_np(error) && take_word(strerrorname_np(error)))
-            return error;
-    malformed("no errno of this name is known");
+    int64_t unit = take("us")                      ? NS_PER_US
+                   : take("ms")                    ? NS_PER_MS
+                   : take("s")                     ? NS_PER_SEC
+                   : count <= 1000000 && take("h") ? 3600 * NS_PER_SEC
+                                                   : 0;
+    need(unit != 0, "a unit is needed here: h, s, ms or us");
+    return count * unit;
 }
 
 static void take_fault(void)
 {
-    struct fault *f = &faults[fault_count];
+    need(fault_count < sizeof faults / sizeof faults[0],
+         "this is one rule too many");
+    struct fault *f = &faults[fault_count++];
+    *f = (struct fault){.from = 1, .to = UINT_MAX};
 
-    if (fault_count++ == sizeof faults / sizeof faults[0])
-        malformed("this is one rule too many");
-    f->path_length = strspn(at, "0123456789.p");
-    if (f->path_length > 0 && at[f->path_length] == '/') {
-        f->path = at;
-        at += f->path_length + 1;
+    size_t length = strspn(at, "0123456789.p");
+    if (at[length] == '/' && length > 0 && length < sizeof f->path) {
+        memcpy(f->path, at, length);
+        at += length + 1;
     }
-    f->call = take_call();
-    if (!take(":"))
-        malformed("':' and an errno, or short=BYTES, are needed here");
+    while (f->call < CALLS &&
+           !(calls[f->call].returns != NEVER && take_word(calls[f->call].name)))
+        f->call++;
+    need(f->call < CALLS, "no call of this name is known that could fail");
+    need(take(":"), "':' and an errno, or short=BYTES, are needed here");
     if (strstr(calls[f->call].args, "len=%l2") && take("short=")) {
         f->most = take_number();
     } else {
-        f->error = take_errno();
+        for (int e = 1; e < 200 && !f->error; e++)
+            if (strerrorname_np(e) && take_word(strerrorname_np(e)))
+                f->error = e;
+        need(f->error, "no errno of this name is known");
         f->delay = take("+") ? take_duration() : 0;
     }
-    f->from = 1;
-    f->to = UINT_MAX;
     if (take("@")) {
         f->from = f->to = take_number();
         if (take("-"))
             f->to = isdigit((unsigned char)*at) ? take_number() : UINT_MAX;
     }
-    if (f->to < f->from)
-        malformed("this range ends before it begins");
+    need(f->from <= f->to, "this range ends before it begins");
 }
 
 static void take_step(void)
 {
-    struct step *step = take("realtime:")   ? &steps[0]
-                        : take("boottime:") ? &steps[1]
-                                            : NULL;
-    if (!step)
-        malformed("'realtime:' or 'boottime:' is needed here");
+    struct step *step = take(steps[0].name) ? &steps[0] : &steps[1];
+
+    need(step == &steps[0] || take(step->name),
+         "'realtime:' or 'boottime:' is needed here");
     bool back = take("-");
-    if (!back && !take("+"))
-        malformed("'+' or '-' is needed here");
+    need(back || take("+"), "'+' or '-' is needed here");
     step->ns = take_duration() * (back ? -1 : 1);
     step->from = take("@") ? take_number() : 0;
 }
@@ -156,8 +143,8 @@ static void read_plan(const char *name, void (*take_rule)(void))
     text = at = getenv(name);
     while (at && *at) {
         take_rule();
-        if (*at && (!take(";") || *at == '\0'))
-            malformed("the end, or ';' and one more, is needed here");
+        need(!*at || (take(";") && *at),
+             "the end, or ';' and one more, is needed here");
     }
 }
 
@@ -170,13 +157,9 @@ static const struct fault *fault_for(enum call call)
     char name[16] = "";
 
     for (struct fault *f = faults; f < faults + fault_count; f++) {
-        if (f->call != call)
-            continue;
-        kernel(SYS_prctl, PR_GET_NAME, (long)name, 0, 0);
-        if (f->path ? self.used - strlen(SELF) != f->path_length ||
-                          memcmp(self.bytes + strlen(SELF), f->path,
-                                 f->path_length) != 0
-                    : strcmp(name, "guardian") == 0)
+        if (f->call != call ||
+            (*f->path ? strcmp(f->path, path.bytes) != 0
+                      : strcmp(my_name(name), "guardian") == 0))
             continue;
         unsigned seen = atomic_fetch_add(&f->seen, 1) + 1;
         if (!hit && seen >= f->from && seen <= f->to)
@@ -187,12 +170,11 @@ static const struct fault *fault_for(enum call call)
 
 static void fail(struct passage *p, const struct fault *fault)
 {
-    int64_t ns = clock_ns(CLOCK_MONOTONIC) + fault->delay;
-    struct timespec until = {ns / NS_PER_SEC, ns % NS_PER_SEC};
+    struct timespec until =
+        to_timespec(clock_ns(CLOCK_MONOTONIC) + fault->delay);
 
-    while (fault->delay > 0 &&
-           real[CALL_clock_nanosleep](CLOCK_MONOTONIC, TIMER_ABSTIME,
-                                      (long)&until, 0, 0, 0, 0) == EINTR)
+    while (fault->delay > 0 && KERNEL(SYS_clock_nanosleep, CLOCK_MONOTONIC,
+                                      TIMER_ABSTIME, (long)&until) == -1)
         continue;
     p->error = fault->error;
     p->injected = true;
@@ -231,42 +213,13 @@ static void step_reading(struct passage *p)
         time[1] = ns % NS_PER_SEC / (any_clock ? 1 : NS_PER_US);
 }
 
-/*
- * Is the limit a point in time? Then see what is left, and if its clock was
- * stepped, wait for what the true clock will show.
- */
-static void step_deadline(struct passage *p)
+static void become_child(unsigned number)
 {
-    const char *limit = strchr(calls[p->call].args, '@');
-    int i = limit ? limit[2] - '0' : 0;
-    clockid_t clock = CLOCK_REALTIME;
-
-    switch (limit ? limit[1] : '\0') {
-    case 'a':
-        break;
-    case 'b': /* the argument before it says which clock */
-        clock = (clockid_t)p->a[i - 1];
-        break;
-    case 'C': /* no call tells, but glibc notes pthread_condattr_setclock() */
-        if (((const pthread_cond_t *)p->a[0])->__data.__wrefs & 2)
-            clock = CLOCK_MONOTONIC;
-        break;
-    case 'N': /* clock_nanosleep() has a flag */
-        if (!(p->a[1] & TIMER_ABSTIME))
-            return;
-        clock = (clockid_t)p->a[0];
-        break;
-    default:
-        return;
-    }
-    const struct timespec *time = (const struct timespec *)p->a[i];
-    if (!is_pointer(p->a[i]) || time->tv_sec < 0 || time->tv_nsec < 0 ||
-        time->tv_sec >= 4 * NS_PER_SEC || time->tv_nsec >= NS_PER_SEC)
-        return;
-    int64_t ns = time->tv_sec * NS_PER_SEC + time->tv_nsec - step_of(clock, 0);
-    p->absolute = true;
-    p->left = ns - clock_ns(clock);
-    ns = ns < 0 ? 0 : ns;
-    p->deadline = (struct timespec){ns / NS_PER_SEC, ns % NS_PER_SEC};
-    p->a[i] = (long)&p->deadline;
+    my_pid = KERNEL(SYS_getpid);
+    extend_path(".%d", number);
+    thread = 1;
+    threads = 1;
+    children = lines = 0;
+    for (size_t i = 0; i < fault_count; i++)
+        faults[i].seen = 0;
 }
