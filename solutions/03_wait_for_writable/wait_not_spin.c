@@ -134,9 +134,11 @@ static pid_t start_reader(int pair[2], bool stops)
 int main(int argc, char *argv[])
 {
     bool stops = argc == 2 && strcmp(argv[1], "stop") == 0;
-    if (argc > 2 || (argc == 2 && !stops)) {
-        fputs("usage: wait_not_spin [stop]\n"
-              "  stop  the reader asks the sender to stop\n",
+    bool before = argc == 2 && strcmp(argv[1], "before") == 0;
+    if (argc > 2 || (argc == 2 && !stops && !before)) {
+        fputs("usage: wait_not_spin [stop|before]\n"
+              "  stop    the reader asks the sender to stop\n"
+              "  before  the sender is asked once, before it sends anything\n",
               stderr);
         return EXIT_USAGE;
     }
@@ -151,6 +153,8 @@ int main(int argc, char *argv[])
         err(EXIT_FAILURE, "sigaction");
     alarm(LAST_RESORT_S); /* ends us where nothing else does */
     pid_t reader = start_reader(pair, stops);
+    if (before)
+        raise(SIGTERM);
     size_t sent = send_until_stop(pair[0], message, sizeof message);
     printf("sender: sent bytes=%zu stopped=%s\n", sent, stop ? "yes" : "no");
     close(pair[0]);

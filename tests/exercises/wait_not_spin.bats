@@ -22,7 +22,7 @@ fault() {
 sends="send sendto sendmsg write writev"
 waits="poll ppoll select pselect epoll_wait epoll_pwait"
 
-# transfer [stop]: run it, and set sent, stopped, got and asked.
+# transfer [stop|before]: run it, and set sent, stopped, got and asked.
 transfer() {
     local sender reader
     subject "$@"
@@ -138,6 +138,12 @@ in_ms() {
     [[ $stopped == yes && $got -lt 1048576 ]] || mistake_in_waiting \
         "The sender was asked $asked times to stop, and sent the whole message." \
         "Wanted: a look at stop before each send and each wait."
+
+    transfer before
+    [[ $got -lt 1048576 ]] || mistake_in_waiting \
+        "SIGTERM had come before the first send, and the sender sent the whole" \
+        "message: of a signal that has come already no EINTR tells." \
+        "Wanted: a look at stop on every way round, not only after an EINTR."
 
     fault "$waits" EINTR@1
     fault "$sends" EINTR@2
