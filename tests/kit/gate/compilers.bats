@@ -5,10 +5,15 @@ setup() {
     cd "$KIT_TOP"
 }
 
-# build_and_play NAME CC: build all programs, without a warning, and run each.
-build_and_play() {
+# build NAME CC: build all programs, without a warning.
+build() {
     run make "BUILD=build/$1" "CC=$2" programs
     [[ $status -eq 0 ]] || fail "$output"
+}
+
+# build_and_play NAME CC: run each, too.
+build_and_play() {
+    build "$1" "$2"
     for program in build/"$1"/chapters/*/*; do
         [[ -x $program ]] || continue
         run build/tools/bound "$program"
@@ -33,7 +38,11 @@ build_and_play() {
 @test "gcc -m32 builds every program" {
     echo 'int main(void) { return 0; }' |
         gcc -m32 -x c - -o "$BATS_TEST_TMPDIR/m32" || lacks gcc-multilib
-    build_and_play m32 "gcc -m32"
+    if "$BATS_TEST_TMPDIR/m32"; then
+        build_and_play m32 "gcc -m32"
+    else # a kernel for 64 bits alone
+        build m32 "gcc -m32"
+    fi
 }
 
 @test "every program compiles in its folder with cc and its name alone" {
