@@ -28,9 +28,10 @@ kea4-ctrl-socket.lock, : Resource temporarily unavailable"
     assert_line --index 4 "new: started o_cloexec=no"
 
     [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    local program=$KIT_BUILD/chapters/05_lock_files/control_socket_lock
+    ! grep -q __asan_init "$program" || skip "not with an address sanitizer"
     run -0 "$KIT_BUILD/tools/bound" env KIT_TRACE="$PWD/trace" \
-        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
-        "$KIT_BUILD/chapters/05_lock_files/control_socket_lock"
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so "$program"
     # Of the first process: dead but unreaped, a lock, reaped, a lock.
     run -0 awk '$2 == "0:0" && $5 == "end" && /WNOWAIT .*= 0$/ { print "zombie" }
         $2 == "0:0" && $5 == "end" && /waitid/ && !/WNOWAIT/ { print "reaped" }
