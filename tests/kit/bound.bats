@@ -234,13 +234,15 @@ bounded() {
 }
 
 @test "bound ends with its parent, and takes the family with it" {
-    bash -c 'bound -t 600s unruly deaf; :' >"$pipe" 2>"$said.error" 3>&- &
+    # Number 6 makes bound itself hold the pipe until it has waited for all.
+    bash -c 'bound -t 600s unruly deaf; :' \
+        6>"$pipe" >"$pipe" 2>"$said.error" 3>&- &
     local bash=$!
     exec 5<"$pipe"
     read -r -u 5
     echo "$REPLY" >"$said"
     kill -KILL "$bash"
-    run -0 bound cat <&5 # until the other has closed it
+    run -0 bound cat <&5 # until the other has ended
     run -1 kill -0 "$(field pid "$REPLY")"
 }
 
