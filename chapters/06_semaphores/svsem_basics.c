@@ -1,0 +1,168 @@
+/*
+ * svsem_basics - a semaphore is a count, and nobody owns it.
+ *
+ * The kernel keeps a number that cannot fall below 0. To take is to subtract
+ * one; with IPC_NOWAIT, who cannot is refused. To post is to add one. It is
+ * nothing but a number: whoever may take may post, also who has not taken,
+ * also twice.
+ *
+ * Two deploys want to run, one at a time: the count is 1. A stranger posts,
+ * and both run. Each line but those of the maker is a process of its own,
+ * which makes one call and ends: the count stays.
+ *
+ *     $ cc svsem_basics.c -o svsem_basics
+ *     $ ./svsem_basics
+ *     maker: created count=0 set=7 nsems=1 mode=600
+ *     maker: set count=1
+ *     first: took count=0
+ *     second: refused errno=EAGAIN count=0
+ *     stranger: posted count=1
+ *     second: took count=0
+ *     second: posted count=1
+ *     first: posted count=2
+ *     third: took count=1
+ *     fourth: took count=0
+ *     maker: removed
+ *     fifth: refused errno=EINVAL
+ *
+ * See also: semget(2), semop(2), semctl(2), ipcs(1).
+ */
+#define _GNU_SOURCE /* with -std=c11 too, all of the headers */
+
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/duration.h"
+#include "../../common/errno_name.h"
+#include "../../common/exit_codes.h"
+#include "../../common/guard.h"
+
+union semun { /* every program has to define it itself, see semctl(2) */
+    int val;
+    struct semid_ds *buf;
+};
+
+/* -1 takes, and 1 posts: 0, or -1 and errno, see semop(2). */
+static int operate(int set, short op)
+{
+    struct sembuf what = {
+        .sem_num = 0, /* the first of the set, here the only one */
+        .sem_op = op,
+        .sem_flg = IPC_NOWAIT,
+    };
+
+    return semop(set, &what, 1);
+}
+
+/* The line is out: hold still until Enter, for somebody who looks. */
+static void hold(int64_t limit)
+{
+    struct pollfd enter = {.fd = STDIN_FILENO, .events = POLLIN};
+    char line[256];
+
+    if (limit == 0)
+        return;
+    if (poll(&enter, 1, (int)(limit / NS_PER_MS)) == -1)
+        err(EXIT_FAILURE, "poll");
+    if (enter.revents != 0 && read(STDIN_FILENO, line, sizeof line) == -1)
+        err(EXIT_FAILURE, "read");
+}
+
+static int count_of(int set)
+{
+    int count = semctl(set, 0, GETVAL);
+    if (count == -1)
+        err(EXIT_FAILURE, "semctl");
+    return count;
+}
+
+/* In a process of its own: make the call, and exit with its errno. */
+static pid_t start(const char *who, int set, short op)
+{
+    pid_t maker = getpid();
+    pid_t child = fork();
+    if (child == -1)
+        err(EXIT_FAILURE, "fork");
+    if (child > 0)
+        return child;
+
+    /* Never outlive the maker. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || prctl(PR_SET_NAME, who) == -1)
+        err(EXIT_FAILURE, "prctl");
+    if (getppid() != maker)
+        _exit(EXIT_FAILURE);
+    if (operate(set, op) == 0)
+        _exit(EXIT_SUCCESS);
+    if (errno != EAGAIN && errno != EINVAL)
+        err(EXIT_FAILURE, "semop");
+    _exit(errno);
+}
+
+/* Somebody takes or posts; say how it went. */
+static void act(const char *who, int set, short op, int64_t limit)
+{
+    int status;
+
+    if (waitpid(start(who, set, op), &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    int error = WEXITSTATUS(status);
+    if (!WIFEXITED(status) || error == EXIT_FAILURE)
+        errx(EXIT_FAILURE, "waitpid: %s has failed", who);
+    if (error == 0)
+        printf("%s: %s count=%d\n", who, op < 0 ? "took" : "posted",
+               count_of(set));
+    else if (error == EAGAIN)
+        printf("%s: refused errno=EAGAIN count=%d\n", who, count_of(set));
+    else
+        printf("%s: refused errno=%s\n", who, errno_name(error));
+    hold(limit);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc > 2) {
+        fputs("usage: svsem_basics [HOLD]\n"
+              "  HOLD  how long to hold still after a line, default 0s\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    int64_t limit = argc > 1 ? parse_duration(argv[1]) : 0;
+
+    int set = semget(IPC_PRIVATE, 1, 0600);
+    if (set == -1)
+        err(EXIT_FAILURE, "semget");
+    guard_semaphore_set(set);
+
+    setlinebuf(stdout); /* readable while we hold still, and empty at fork() */
+    printf("maker: created count=%d set=%d nsems=1 mode=600\n", count_of(set),
+           set);
+    hold(limit);
+    if (semctl(set, 0, SETVAL, (union semun){.val = 1}) == -1)
+        err(EXIT_FAILURE, "semctl");
+    printf("maker: set count=%d\n", count_of(set));
+    hold(limit);
+
+    act("first", set, -1, limit);
+    act("second", set, -1, limit);
+    act("stranger", set, 1, limit); /* it has taken nothing */
+    act("second", set, -1, limit);  /* and now both run */
+    act("second", set, 1, limit);
+    act("first", set, 1, limit);
+    act("third", set, -1, limit);
+    act("fourth", set, -1, limit);
+
+    if (semctl(set, 0, IPC_RMID) == -1)
+        err(EXIT_FAILURE, "semctl");
+    printf("maker: removed\n");
+    hold(limit);
+    act("fifth", set, -1, limit);
+    return EXIT_SUCCESS;
+}
