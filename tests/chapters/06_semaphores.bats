@@ -168,3 +168,99 @@ listed() {
     let_go
     run ! set_exists "$set"
 }
+
+@test "what somebody posts between semget and SETVAL is lost" {
+    said init_race
+    prints_from 0 "first: created way=creator count=0 otime=0" \
+        "second: found count=0 otime=0" "second: posted count=1 otime=set" \
+        "first: set count=1 otime=set"
+}
+
+@test "where everybody sets the count, two have what is there once" {
+    said init_race
+    prints_from 4 "first: opened way=everybody count=0 otime=0" \
+        "first: set count=1 otime=0" "first: took count=0 otime=set" \
+        "second: opened way=everybody count=0 otime=set" \
+        "second: set count=1 otime=set" "second: took count=0 otime=set"
+}
+
+@test "SETVAL leaves sem_otime at 0, an operation sets it" {
+    said init_race
+    prints_from 5 "first: set count=1 otime=0" "first: took count=0 otime=set"
+}
+
+@test "who waits for the creator's post loses nothing" {
+    said init_post
+    prints_from 0 "first: created count=0 otime=0" \
+        "second: found count=0 otime=0" "first: posted count=1 otime=set" \
+        "second: posted count=2 otime=set"
+}
+
+@test "where only the creator posts, who comes later finds it taken" {
+    said init_post
+    prints_from 4 "first: created count=0 otime=0" \
+        "first: posted count=1 otime=set" "first: took count=0 otime=set" \
+        "second: found count=0 otime=set" "second: refused count=0 otime=set"
+}
+
+@test "if no post comes the wait for it ends, and not before its limit" {
+    run -0 init_post 120ms
+    prints_from 9 "first: created count=0 otime=0" "second: found count=0 otime=0"
+    assert_line --index 11 --partial "second: gave_up "
+    assert_at_least 120 "$(field waited_ms "${lines[11]}")"
+}
+
+# story N: the lines of the N-th that undo_on_exit tells: each ends with right=.
+story() {
+    said undo_on_exit
+    output=$(sed 's/ set=.*//' <<<"$output" |
+        awk -v n="$1" 'story == n - 1; / right=/ { story++ }')
+}
+
+@test "what a killed holder has taken without SEM_UNDO is gone" {
+    story 1
+    assert_output "holder: took undo=no count=0
+holder: killed count=0 right=1"
+}
+
+@test "what a killed holder has taken with SEM_UNDO is there again" {
+    story 2
+    assert_output "holder: took undo=yes count=0
+holder: killed count=1 right=1"
+}
+
+@test "a take and a post that agree about SEM_UNDO leave the count right" {
+    story 3
+    assert_output "worker: took undo=yes count=0
+worker: posted undo=yes count=1
+worker: ended count=1 right=1"
+}
+
+@test "SEM_UNDO for the take alone: when the process ends there is one too many" {
+    story 4
+    assert_output "worker: took undo=yes count=0
+worker: posted undo=no count=1
+worker: ended count=2 right=1"
+}
+
+@test "SEM_UNDO for the post alone: when the process ends there is one too few" {
+    story 5
+    assert_output "worker: took undo=no count=0
+worker: posted undo=yes count=1
+worker: ended count=0 right=1"
+}
+
+@test "if another process posts for the taker, there is one too many in the end" {
+    story 6
+    assert_output "worker: took undo=yes count=0
+helper: posted undo=no count=1
+worker: ended count=2 right=1"
+}
+
+@test "what a producer has posted with SEM_UNDO is gone when it ends" {
+    story 7
+    assert_output "producer: posted undo=yes count=5
+producer: ended count=0 right=5"
+    said undo_on_exit
+    assert_equal "${#lines[@]}" 18
+}
