@@ -15,14 +15,12 @@
  *
  *     $ cc init_race.c -o init_race
  *     $ ./init_race
- *     first: created way=creator count=0 otime=0 set=7
+ *     first: created count=0 otime=0 set=7
  *     second: found count=0 otime=0 set=7
  *     second: posted count=1 otime=set set=7
  *     first: set count=1 otime=set set=7
- *     first: opened way=everybody count=0 otime=0 set=8
  *     first: set count=1 otime=0 set=8
  *     first: took count=0 otime=set set=8
- *     second: opened way=everybody count=0 otime=set set=8
  *     second: set count=1 otime=set set=8
  *     second: took count=0 otime=set set=8
  *
@@ -125,7 +123,7 @@ static void create_and_set(key_t key)
     if (set == -1)
         err(EXIT_FAILURE, "semget");
     guard_semaphore_set(set);
-    tell("first", "created way=creator", set);
+    tell("first", "created", set);
     let_in(find_and_post, key); /* the gap */
     set_to_1("first", set);
 }
@@ -137,7 +135,6 @@ static int open_and_set(const char *who, key_t key)
     if (set == -1)
         err(EXIT_FAILURE, "semget");
     guard_semaphore_set(set);
-    tell(who, "opened way=everybody", set);
     set_to_1(who, set);
     return set;
 }

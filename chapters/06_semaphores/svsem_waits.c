@@ -43,8 +43,6 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 
-#define HELP_S 10 /* no waiter waits for longer */
-
 static int set, hold_ms;
 
 /* Below 0 it takes, above 0 it posts; 0 waits until the count is 0. */
@@ -69,7 +67,6 @@ static void tell(const char *who, const char *event)
 {
     struct pollfd enter = {.fd = STDIN_FILENO, .events = POLLIN};
     char line[256];
-
     printf("%s: %s count=%d waiting=%d for_zero=%d set=%d\n", who, event,
            ask(GETVAL), ask(GETNCNT), ask(GETZCNT), set);
     if (hold_ms == 0)
@@ -82,7 +79,7 @@ static void tell(const char *who, const char *event)
 
 static _Noreturn void be_waiter(short op)
 {
-    alarm(HELP_S + 2 * (unsigned)hold_ms / 1000); /* its signal ends us */
+    alarm(10 + 2 * (unsigned)hold_ms / 1000); /* in s: its signal ends us */
     if (operate(op) == 0)
         _exit(EXIT_SUCCESS);
     if (errno != EIDRM)
@@ -108,7 +105,10 @@ static pid_t start_waiter(const char *who, short op)
     }
 
     while (ask(op == 0 ? GETZCNT : GETNCNT) == 0) {
-        if (waitpid(child, NULL, WNOHANG) != 0)
+        pid_t ended = waitpid(child, NULL, WNOHANG);
+        if (ended == -1)
+            err(EXIT_FAILURE, "waitpid");
+        if (ended > 0)
             errx(EXIT_FAILURE, "waitpid: the %s does not wait", who);
         if (nanosleep(&nap, NULL) == -1)
             err(EXIT_FAILURE, "nanosleep");

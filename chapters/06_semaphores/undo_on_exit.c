@@ -9,28 +9,17 @@
  * But only operations with the flag are in the account, and only those of
  * this process. Where the take and the post do not agree about the flag,
  * where another process posts, and where what was posted is to stay, the
- * count is wrong when the process has ended. right is what it should be.
+ * count is wrong after its end. right is what it should be.
  *
  *     $ cc undo_on_exit.c -o undo_on_exit
  *     $ ./undo_on_exit
- *     holder: took undo=no count=0 set=7
- *     holder: killed count=0 right=1 set=7
- *     holder: took undo=yes count=0 set=7
- *     holder: killed count=1 right=1 set=7
- *     worker: took undo=yes count=0 set=7
- *     worker: posted undo=yes count=1 set=7
- *     worker: ended count=1 right=1 set=7
- *     worker: took undo=yes count=0 set=7
- *     worker: posted undo=no count=1 set=7
- *     worker: ended count=2 right=1 set=7
- *     worker: took undo=no count=0 set=7
- *     worker: posted undo=yes count=1 set=7
- *     worker: ended count=0 right=1 set=7
- *     worker: took undo=yes count=0 set=7
- *     helper: posted undo=no count=1 set=7
- *     worker: ended count=2 right=1 set=7
- *     producer: posted undo=yes count=5 set=7
- *     producer: ended count=0 right=5 set=7
+ *     holder: killed took=plain posted=no before=0 after=0 right=1 set=7
+ *     holder: killed took=undo posted=no before=0 after=1 right=1 set=7
+ *     worker: ended took=undo posted=undo before=1 after=1 right=1 set=7
+ *     worker: ended took=undo posted=plain before=1 after=2 right=1 set=7
+ *     worker: ended took=plain posted=undo before=1 after=0 right=1 set=7
+ *     worker: ended took=undo posted=by_helper before=1 after=2 right=1 set=7
+ *     producer: ended took=no posted=undo before=5 after=0 right=5 set=7
  *
  * See also: semop(2), exit(3).
  */
@@ -54,24 +43,24 @@ union semun { /* every program has to define it itself, see semctl(2) */
     struct semid_ds *buf;
 };
 
-enum { NO = 0, YES = SEM_UNDO };
+enum how { NO, PLAIN, UNDO, BY_HELPER };
+static const char *const word[] = {"no", "plain", "undo", "by_helper"};
 
 static const struct story {
     const char *who;
     int start; /* the count */
-    struct step {
-        short op, undo;
-    } does[2];
-    bool helped, killed;
-    int right; /* what the count should be at the end */
+    enum how takes, posts;
+    short items; /* that it posts */
+    bool killed;
+    int right; /* what the count should be when it has ended */
 } stories[] = {
-    {"holder", 1, {{-1, NO}}, .killed = true, .right = 1},
-    {"holder", 1, {{-1, YES}}, .killed = true, .right = 1},
-    {"worker", 1, {{-1, YES}, {1, YES}}, .right = 1},
-    {"worker", 1, {{-1, YES}, {1, NO}}, .right = 1},
-    {"worker", 1, {{-1, NO}, {1, YES}}, .right = 1},
-    {"worker", 1, {{-1, YES}}, .helped = true, .right = 1},
-    {"producer", 0, {{5, YES}}, .right = 5},
+    {"holder", 1, PLAIN, NO, 0, true, 1},
+    {"holder", 1, UNDO, NO, 0, true, 1},
+    {"worker", 1, UNDO, UNDO, 1, false, 1},
+    {"worker", 1, UNDO, PLAIN, 1, false, 1},
+    {"worker", 1, PLAIN, UNDO, 1, false, 1},
+    {"worker", 1, UNDO, BY_HELPER, 1, false, 1},
+    {"producer", 0, NO, UNDO, 5, false, 5},
 };
 
 static int count_of(int set)
@@ -82,24 +71,23 @@ static int count_of(int set)
     return count;
 }
 
-static void operate(const char *who, int set, struct step it)
+static void operate(int set, short op, enum how how)
 {
-    struct sembuf what = {.sem_op = it.op, .sem_flg = it.undo};
+    struct sembuf what = {.sem_op = op, .sem_flg = how == UNDO ? SEM_UNDO : 0};
 
     if (semop(set, &what, 1) == -1)
         err(EXIT_FAILURE, "semop");
-    printf("%s: %s undo=%s count=%d set=%d\n", who,
-           it.op < 0 ? "took" : "posted", it.undo == YES ? "yes" : "no",
-           count_of(set), set);
 }
 
-/* Do it, say so through the pipe, and stop until we are killed or may end. */
+/* Do it, say so through a pipe, and stop until we are killed or may end. */
 static _Noreturn void live(const struct story *story, int set, int done, int go)
 {
     char none;
 
-    for (int i = 0; i < 2 && story->does[i].op != 0; i++)
-        operate(story->who, set, story->does[i]);
+    if (story->takes != NO)
+        operate(set, -1, story->takes);
+    if (story->posts == PLAIN || story->posts == UNDO)
+        operate(set, story->items, story->posts);
     if (write(done, "", 1) == -1)
         err(EXIT_FAILURE, "write");
     if (read(go, &none, 1) == -1) /* 0: the other end is closed */
@@ -107,25 +95,11 @@ static _Noreturn void live(const struct story *story, int set, int done, int go)
     _exit(EXIT_SUCCESS);
 }
 
-static void end(pid_t child, bool kill_it, int go)
-{
-    int status, expected = kill_it ? SIGKILL : 0;
-
-    if (kill_it && kill(child, SIGKILL) == -1)
-        err(EXIT_FAILURE, "kill");
-    close(go);
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != expected)
-        errx(EXIT_FAILURE, "waitpid: it has not ended as it should");
-}
-
-static void tell(const struct story *story, int set)
+/* Returns when it has done its part, and the end of it that lets it end. */
+static pid_t start(const struct story *story, int set, int *let_go)
 {
     int done[2], go[2];
     char none;
-    if (semctl(set, 0, SETVAL, (union semun){.val = story->start}) == -1)
-        err(EXIT_FAILURE, "semctl");
     if (pipe(done) == -1 || pipe(go) == -1)
         err(EXIT_FAILURE, "pipe");
     pid_t parent = getpid(), child = fork();
@@ -147,13 +121,33 @@ static void tell(const struct story *story, int set)
     ssize_t got = read(done[0], &none, 1);
     if (got == -1)
         err(EXIT_FAILURE, "read");
+    if (got == 0)
+        errx(EXIT_FAILURE, "read: the %s has failed", story->who);
     close(done[0]);
-    if (got == 1 && story->helped)
-        operate("helper", set, (struct step){1, NO});
-    end(child, got == 1 && story->killed, go[1]);
-    printf("%s: %s count=%d right=%d set=%d\n", story->who,
-           story->killed ? "killed" : "ended", count_of(set), story->right,
-           set);
+    *let_go = go[1];
+    return child;
+}
+
+static void tell(const struct story *story, int set)
+{
+    int go, status;
+    if (semctl(set, 0, SETVAL, (union semun){.val = story->start}) == -1)
+        err(EXIT_FAILURE, "semctl");
+    pid_t child = start(story, set, &go);
+    if (story->posts == BY_HELPER) /* that is us */
+        operate(set, 1, PLAIN);
+    int before = count_of(set);
+
+    if (story->killed && kill(child, SIGKILL) == -1)
+        err(EXIT_FAILURE, "kill");
+    close(go);
+    if (waitpid(child, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (status != (story->killed ? SIGKILL : 0))
+        errx(EXIT_FAILURE, "waitpid: the %s has failed", story->who);
+    printf("%s: %s took=%s posted=%s before=%d after=%d right=%d set=%d\n",
+           story->who, story->killed ? "killed" : "ended", word[story->takes],
+           word[story->posts], before, count_of(set), story->right, set);
 }
 
 int main(int argc, char *argv[])

@@ -66,54 +66,48 @@ listed() {
         /proc/sysvipc/sem
 }
 
-@test "a new set counts 0 on Linux, SETVAL gives it another number" {
+@test "a new set counts 0, and at 0 a take is refused and changes nothing" {
     said svsem_basics
-    prints_from 0 "maker: created count=0" \
-        "maker: set count=1"
+    prints_from 0 "maker: created count=0" "maker: set count=1" \
+        "first: took count=0" "second: refused errno=EAGAIN count=0"
 }
 
-@test "to take is one less, at 0 it is refused, and then nothing has changed" {
+@test "who has not taken may post, and a post too many makes 2 of 1" {
     said svsem_basics
-    prints_from 2 "first: took count=0" \
-        "second: refused errno=EAGAIN count=0"
+    prints_from 4 "stranger: posted count=1" "second: took count=0" \
+        "second: posted count=1" "first: posted count=2"
 }
 
-@test "a stranger may post, and then two run where one should" {
-    said svsem_basics
-    prints_from 4 "stranger: posted count=1" \
-        "second: took count=0"
-}
-
-@test "a post too many makes 2 of 1, and from now on two run" {
-    said svsem_basics
-    prints_from 6 "second: posted count=1" \
-        "first: posted count=2" \
-        "third: took count=1" \
-        "fourth: took count=0"
-}
-
-@test "a set that was removed is gone, and its number is EINVAL" {
-    said svsem_basics
-    prints_from 10 "maker: removed" \
-        "fifth: refused errno=EINVAL"
-    assert_equal "${#lines[@]}" 12
-}
-
-@test "what svsem_basics prints is what ipcs and /proc/sysvipc/sem say" {
-    command -v ipcs >/dev/null || lacks ipcs
-    hold_still svsem_basics
+# holds_out PROGRAM LAST: each line up to the last says what ipcs says then.
+holds_out() {
+    local now seen=0
+    rm -f "$BATS_TEST_TMPDIR/enter"
+    hold_still "$1"
     next_line
     set=$(field set "$line")
-    assert_equal "${line##* set="$set" }" "$(listed "$set")"
-    while [[ $line == *count=* ]]; do
-        assert_equal "$(field count "$line")" \
-            "$(field count "$(outside "$set")")"
+    assert_equal "$(listed "$set")" "nsems=1 mode=600"
+    until [[ $line == "$2"* ]]; do
+        now=$(outside "$set")
+        for word in count waiting for_zero; do
+            [[ $line != *" $word="* ]] ||
+                assert_equal "$line: $(field $word "$now")" \
+                    "$line: $(field $word "$line")"
+        done
+        seen=$((seen + 1))
         go_on
         next_line
     done
-    assert_equal "$line" "maker: removed"
+    assert_equal "$seen" "$3"
+}
+
+@test "what is printed is what ipcs and /proc/sysvipc/sem say" {
+    command -v ipcs >/dev/null || lacks ipcs
+    holds_out svsem_basics "maker: removed" 8
     assert_equal "$(outside "$set")$(listed "$set")" ""
     let_go
+    holds_out svsem_waits "loser: waits" 8
+    let_go
+    run ! set_exists "$set"
 }
 
 @test "the count stays when the process that changed it has ended" {
@@ -148,119 +142,80 @@ listed() {
         "closer: went_on count=0 waiting=0 for_zero=0"
 }
 
-@test "removing the set ends a wait with EIDRM" {
+@test "removing the set ends a wait with EIDRM, and then its number is EINVAL" {
     said svsem_waits
     prints_from 8 "loser: waits count=0 waiting=1 for_zero=0" "maker: removed" \
         "loser: refused errno=EIDRM"
-}
-
-@test "ipcs counts those who wait to take, and those who wait for zero" {
-    command -v ipcs >/dev/null || lacks ipcs
-    hold_still svsem_waits
-    next_line
-    set=$(field set "$line")
-    until [[ $line == "loser: waits "* ]]; do
-        now=$(outside "$set")
-        assert_equal "${now% pid=*}" "$(grep -o 'count=.* for_zero=[0-9]*' <<<"$line")"
-        go_on
-        next_line
-    done
-    let_go
-    run ! set_exists "$set"
+    said svsem_basics
+    prints_from 8 "maker: removed" "third: refused errno=EINVAL"
+    assert_equal "${#lines[@]}" 10
 }
 
 @test "what somebody posts between semget and SETVAL is lost" {
     said init_race
-    prints_from 0 "first: created way=creator count=0 otime=0" \
+    prints_from 0 "first: created count=0 otime=0" \
         "second: found count=0 otime=0" "second: posted count=1 otime=set" \
         "first: set count=1 otime=set"
 }
 
 @test "where everybody sets the count, two have what is there once" {
     said init_race
-    prints_from 4 "first: opened way=everybody count=0 otime=0" \
-        "first: set count=1 otime=0" "first: took count=0 otime=set" \
-        "second: opened way=everybody count=0 otime=set" \
+    prints_from 4 "first: set count=1 otime=0" "first: took count=0 otime=set" \
         "second: set count=1 otime=set" "second: took count=0 otime=set"
 }
 
 @test "SETVAL leaves sem_otime at 0, an operation sets it" {
     said init_race
-    prints_from 5 "first: set count=1 otime=0" "first: took count=0 otime=set"
+    prints_from 4 "first: set count=1 otime=0" "first: took count=0 otime=set"
 }
 
-@test "who waits for the creator's post loses nothing" {
+@test "who waits for the creator's post loses nothing and gets nothing twice" {
     said init_post
     prints_from 0 "first: created count=0 otime=0" \
         "second: found count=0 otime=0" "first: posted count=1 otime=set" \
         "second: posted count=2 otime=set"
-}
-
-@test "where only the creator posts, who comes later finds it taken" {
-    said init_post
     prints_from 4 "first: created count=0 otime=0" \
         "first: posted count=1 otime=set" "first: took count=0 otime=set" \
         "second: found count=0 otime=set" "second: refused count=0 otime=set"
 }
 
-@test "if no post comes the wait for it ends, and not before its limit" {
+@test "a wait for a post that never comes ends, and not before its limit" {
     run -0 init_post 120ms
     prints_from 9 "first: created count=0 otime=0" "second: found count=0 otime=0"
     assert_line --index 11 --partial "second: gave_up "
     assert_at_least 120 "$(field waited_ms "${lines[11]}")"
 }
 
-# story N: the lines of the N-th that undo_on_exit tells: each ends with right=.
-story() {
+# counts WORDS: before, after and right in undo_on_exit's line with these words.
+counts() {
     said undo_on_exit
-    output=$(sed 's/ set=.*//' <<<"$output" |
-        awk -v n="$1" 'story == n - 1; / right=/ { story++ }')
+    line=$(grep "^$1 " <<<"$output") || fail "no line '$1' in: $output"
+    echo "$(field before "$line")" "$(field after "$line")" \
+        "$(field right "$line")"
 }
 
-@test "what a killed holder has taken without SEM_UNDO is gone" {
-    story 1
-    assert_output "holder: took undo=no count=0
-holder: killed count=0 right=1"
+@test "what a killed holder has taken is there again with SEM_UNDO, else not" {
+    run -0 counts "holder: killed took=plain posted=no"
+    assert_output "0 0 1"
+    run -0 counts "holder: killed took=undo posted=no"
+    assert_output "0 1 1"
 }
 
-@test "what a killed holder has taken with SEM_UNDO is there again" {
-    story 2
-    assert_output "holder: took undo=yes count=0
-holder: killed count=1 right=1"
+@test "where take and post agree about SEM_UNDO the count is right, else wrong" {
+    run -0 counts "worker: ended took=undo posted=undo"
+    assert_output "1 1 1"
+    run -0 counts "worker: ended took=undo posted=plain"
+    assert_output "1 2 1"
+    run -0 counts "worker: ended took=plain posted=undo"
+    assert_output "1 0 1"
 }
 
-@test "a take and a post that agree about SEM_UNDO leave the count right" {
-    story 3
-    assert_output "worker: took undo=yes count=0
-worker: posted undo=yes count=1
-worker: ended count=1 right=1"
-}
-
-@test "SEM_UNDO for the take alone: when the process ends there is one too many" {
-    story 4
-    assert_output "worker: took undo=yes count=0
-worker: posted undo=no count=1
-worker: ended count=2 right=1"
-}
-
-@test "SEM_UNDO for the post alone: when the process ends there is one too few" {
-    story 5
-    assert_output "worker: took undo=no count=0
-worker: posted undo=yes count=1
-worker: ended count=0 right=1"
-}
-
-@test "if another process posts for the taker, there is one too many in the end" {
-    story 6
-    assert_output "worker: took undo=yes count=0
-helper: posted undo=no count=1
-worker: ended count=2 right=1"
+@test "a post by another process than the taker leaves one too many" {
+    run -0 counts "worker: ended took=undo posted=by_helper"
+    assert_output "1 2 1"
 }
 
 @test "what a producer has posted with SEM_UNDO is gone when it ends" {
-    story 7
-    assert_output "producer: posted undo=yes count=5
-producer: ended count=0 right=5"
-    said undo_on_exit
-    assert_equal "${#lines[@]}" 18
+    run -0 counts "producer: ended took=no posted=undo"
+    assert_output "5 0 5"
 }
