@@ -90,7 +90,7 @@ static _Noreturn void be_waiter(short op)
 /* Start a waiter, and see the kernel count it. */
 static pid_t start_waiter(const char *who, short op)
 {
-    struct timespec nap = to_timespec(NS_PER_MS);
+    struct timespec nap = to_timespec(20 * NS_PER_MS); /* a wait to see */
     pid_t maker = getpid(), child = fork();
     if (child == -1)
         err(EXIT_FAILURE, "fork");

@@ -79,7 +79,7 @@ static void operate(int set, short op, enum how how)
         err(EXIT_FAILURE, "semop");
 }
 
-/* Do it, say so through a pipe, and stop until we are killed or may end. */
+/* Do it, say so through a pipe, stop at another until it is time to end. */
 static _Noreturn void live(const struct story *story, int set, int done, int go)
 {
     char none;
@@ -92,10 +92,12 @@ static _Noreturn void live(const struct story *story, int set, int done, int go)
         err(EXIT_FAILURE, "write");
     if (read(go, &none, 1) == -1) /* 0: the other end is closed */
         err(EXIT_FAILURE, "read");
+    if (story->killed && raise(SIGKILL) != 0) /* as by kill -9 */
+        err(EXIT_FAILURE, "raise");
     _exit(EXIT_SUCCESS);
 }
 
-/* Returns when it has done its part, and the end of it that lets it end. */
+/* Returns when it has done its part. To close let_go lets it end. */
 static pid_t start(const struct story *story, int set, int *let_go)
 {
     int done[2], go[2];
@@ -138,8 +140,6 @@ static void tell(const struct story *story, int set)
         operate(set, 1, PLAIN);
     int before = count_of(set);
 
-    if (story->killed && kill(child, SIGKILL) == -1)
-        err(EXIT_FAILURE, "kill");
     close(go);
     if (waitpid(child, &status, 0) == -1)
         err(EXIT_FAILURE, "waitpid");
