@@ -5,17 +5,19 @@ setup() {
     use chapters/06_semaphores
 }
 
-# Whatever a test was about: the set that the program named must be gone.
+# Whatever a test was about: the sets that a program named must be gone.
 teardown() {
     local set
-    set=$(field set "${lines[0]-}") || return 0
-    run ! set_exists "$set"
+    for set in $(cat "$BATS_FILE_TMPDIR"/*.said <<<"$output" - 2>/dev/null |
+        grep -o ' set=[0-9]*' | cut -d= -f2 | sort -u); do
+        run ! set_exists "$set"
+    done
 }
 
 # said PROGRAM: what it prints, each time the same but for numbers of sets, so
 # that one run will do for all tests.
 said() {
-    local kept=$BATS_FILE_TMPDIR/$1
+    local kept=$BATS_FILE_TMPDIR/$1.said
     if [[ ! -s $kept ]]; then
         run -0 "$1"
         printf '%s\n' "$output" >"$kept"
