@@ -9,9 +9,9 @@
  *     everybody  whoever comes sets it to 1, and creates it if need be: also
  *                when the 1 has been taken, and then two have it
  *
- * Nothing is left to chance: the first process stops at a gate, a pipe, and
- * there it starts the second. The gate opens when the second has ended.
- * otime is the time of the last semop(), 0 for none; init_post needs it.
+ * Nothing is left to chance: where it does the damage the first process lets
+ * the second in, and waits at a gate, a pipe, until that has ended. otime is
+ * the time of the last semop(), 0 for none; init_post needs it.
  *
  *     $ cc init_race.c -o init_race
  *     $ ./init_race

@@ -12,7 +12,7 @@
  *
  *     $ cc svsem_basics.c -o svsem_basics
  *     $ ./svsem_basics
- *     maker: created count=0 set=7 nsems=1 mode=600
+ *     maker: created count=0 set=7
  *     maker: set count=1
  *     first: took count=0
  *     second: refused errno=EAGAIN count=0
@@ -140,8 +140,7 @@ int main(int argc, char *argv[])
     guard_semaphore_set(set);
 
     setlinebuf(stdout); /* readable while we hold still, and empty at fork() */
-    printf("maker: created count=%d set=%d nsems=1 mode=600\n", count_of(set),
-           set);
+    printf("maker: created count=%d set=%d\n", count_of(set), set);
     hold(limit);
     if (semctl(set, 0, SETVAL, (union semun){.val = 1}) == -1)
         err(EXIT_FAILURE, "semctl");
