@@ -104,7 +104,7 @@ static pid_t start_waiter(const char *who, short op)
         be_waiter(op);
     }
 
-    while (ask(op == 0 ? GETZCNT : GETNCNT) == 0) {
+    do {
         pid_t ended = waitpid(child, NULL, WNOHANG);
         if (ended == -1)
             err(EXIT_FAILURE, "waitpid");
@@ -112,7 +112,7 @@ static pid_t start_waiter(const char *who, short op)
             errx(EXIT_FAILURE, "waitpid: the %s does not wait", who);
         if (nanosleep(&nap, NULL) == -1)
             err(EXIT_FAILURE, "nanosleep");
-    }
+    } while (ask(op == 0 ? GETZCNT : GETNCNT) == 0);
     tell(who, "waits");
     return child;
 }

@@ -8,10 +8,10 @@ setup() {
 # Whatever a test was about: the sets that a program named must be gone.
 teardown() {
     local set
-    for set in $(cat "$BATS_FILE_TMPDIR"/*.said <<<"$output" - 2>/dev/null |
-        grep -o ' set=[0-9]*' | cut -d= -f2 | sort -u); do
+    while read -r set; do
         run ! set_exists "$set"
-    done
+    done < <(cat "$BATS_FILE_TMPDIR"/*.said - <<<"${output-}" 2>/dev/null |
+        sed -n 's/.* set=\([0-9]*\).*/\1/p' | sort -u)
 }
 
 # said PROGRAM: what it prints, each time the same but for numbers of sets, so
