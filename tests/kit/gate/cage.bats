@@ -464,9 +464,9 @@ start() {
 }
 
 # as_usual PROGRAM: run it in the cage and without, and compare the outputs;
-# numbers and the time differ.
+# numbers, the time and a scratch directory's name differ.
 as_usual() {
-    local name=${1##*/} numbers='s/[0-9][0-9.]*/N/g'
+    local name=${1##*/} numbers='s/ dir=.*//; s/[0-9][0-9.]*/N/g'
     mkdir -m 1777 "$name"
     cd "$name"
     "${starter[@]}" bound cage "${flags[@]}" KIT_TRACE=trace \
