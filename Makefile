@@ -148,13 +148,17 @@ suite/$1: $3
 endef
 built = $(filter $(BUILD)/chapters/$1/%,$(all_programs)) $(all_tools)
 
+# The gate keeps a machine busy for long: its guards against hanging wait longer.
+patient := KIT_TIME_SCALE=3 KIT_SUITE_LIMIT=600s
+very_patient := KIT_TIME_SCALE=5 KIT_SUITE_LIMIT=360s
+
 # $1: a chapter. Its READMEs are tests too, and what holds for all programs is.
 define chapter_suites
 $(call suite,chapters/$1,tests/chapters/$1.bats,$(call built,$1))
-$(call suite,memcheck/$1,tests/chapters/$1.bats,$(call built,$1),KIT_UNDER=memcheck KIT_TIME_SCALE=5 KIT_SUITE_LIMIT=1800s)
+$(call suite,memcheck/$1,tests/chapters/$1.bats,$(call built,$1),KIT_UNDER=memcheck $(very_patient))
 $(call suite,programs/$1,tests/kit/programs.bats tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1)
-$(call suite,every-signal/$1,tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1 KIT_ALL=1 KIT_SUITE_LIMIT=1800s)
-$(call suite,faults/$1,tests/kit/faults.bats,$(call built,$1),KIT_CHAPTER=$1 KIT_SUITE_LIMIT=1800s)
+$(call suite,every-signal/$1,tests/kit/signals.bats,$(call built,$1) $(all_tests),KIT_CHAPTER=$1 KIT_ALL=1 $(patient))
+$(call suite,faults/$1,tests/kit/faults.bats,$(call built,$1),KIT_CHAPTER=$1 $(patient))
 $(call suite,readmes/$1,$(BUILD)/readmes/$1.bats,$(call built,$1) $(BUILD)/readmes/$1.bats)
 $(BUILD)/readmes/$1.bats: $(wildcard chapters/$1/README.md exercises/$1/HINTS.md) tests/tools/fences.sh
 	$$(Q)mkdir -p $$(@D) && tests/tools/fences.sh bats $(wildcard chapters/$1/README.md exercises/$1/HINTS.md) >$$@
@@ -168,10 +172,10 @@ $(BUILD)/readmes/top.bats: README.md tests/tools/fences.sh
 kit_suites := $(filter-out programs signals faults,$(basename $(notdir $(wildcard tests/kit/*.bats))))
 $(foreach s,$(kit_suites),$(eval $(call suite,kit/$s,tests/kit/$s.bats,all $(all_tests))))
 
-$(eval $(call suite,every-round/send_all,tests/kit/send_all_rounds.bats,all $(all_tests),KIT_ALL=1 KIT_SUITE_LIMIT=1800s))
+$(eval $(call suite,every-round/send_all,tests/kit/send_all_rounds.bats,all $(all_tests),KIT_ALL=1 $(patient)))
 
 gate_suites := $(basename $(notdir $(wildcard tests/kit/gate/*.bats)))
-$(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all $(all_tests),KIT_SUITE_LIMIT=1800s)))
+$(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all $(all_tests),$(patient))))
 
 # $1: a solution. Its exercise is a suite too, and has commands of its own.
 define exercise_rules

@@ -153,9 +153,9 @@ watch() {
     for way in "$spin" "$poll"; do
         assert_equal "$(field bytes "$way")" "$(field bytes "${lines[0]}")"
     done
-    times=100
-    [[ -z ${KIT_UNDER-} ]] || times=3 # valgrind looks at each byte offered
-    assert_at_least $(($(field sends "$poll") * times)) "$(field sends "$spin")"
+    # valgrind looks at each byte offered: then it is slow, and not its waiting.
+    [[ -z ${KIT_UNDER-} ]] || return 0
+    assert_at_least $(($(field sends "$poll") * 100)) "$(field sends "$spin")"
     assert_at_least $(($(field cpu_us "$poll") * 2)) "$(field cpu_us "$spin")"
 }
 

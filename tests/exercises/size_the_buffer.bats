@@ -6,7 +6,7 @@
 setup() {
     load ../exercise
     exercise_setup
-    KIT_LIMIT=20s # a search that fills many large buffers is no mistake
+    KIT_LIMIT=60s # a search that fills many large buffers is no mistake
 }
 
 teardown() {

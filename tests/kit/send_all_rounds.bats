@@ -155,6 +155,7 @@ plan() {
     send_round $length 1000000 stop 20ms
     assert_equal "$error $sent" "EAGAIN $received"
     [[ -n ${KIT_ALL-} ]] || return 0
-    send_round $length $((2 * length)) close 18s
+    send_round $length $((2 * length)) close \
+        $((18 * ${KIT_TIME_SCALE:-1}))s
     assert_equal "$error $sent $received" "none $length $length"
 }

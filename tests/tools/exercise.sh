@@ -214,7 +214,7 @@ start_memcheck() {
     (
         cd "$scratch/memory"
         export TMPDIR=$PWD BATS_TEST_TMPDIR='' KIT_CAGE=$KIT_BUILD/tools/cage
-        exec "$KIT_BUILD/tools/bound" "$KIT_TOP/tests/tools/memcheck.sh" \
+        exec "$KIT_BUILD/tools/bound" -t 60s "$KIT_TOP/tests/tools/memcheck.sh" \
             "$PWD/$name" "${words[@]}"
     ) >"$1/$name.memcheck" 2>&1 </dev/null &
     memcheck=$!
