@@ -114,6 +114,8 @@ items() {
 # one ANSWER: try it, and keep what came of it.
 one() {
     local problem result=build/answers/$name/$1.result
+    # What is right does not hang: it may be slow beside all the others.
+    [[ $1 != @(solution|right_*) ]] || export KIT_TIME_SCALE=3
     mkdir -p "build/answers/$name"
     printf 'not ok %s %s\n# it could not be tried\n' "$name" "$1" >"$result"
     problem=$(try "$1")
