@@ -55,8 +55,8 @@ static uint32_t message[1 << 18]; /* 0, 1, 2, ...: no two parts are alike */
  *
  * TODO: seven faults. Repair them, one after the other.
  *
- *   1. The limit is for all of it, not for each wait: no wait is given more
- *      than what is left, and none ends the call before the limit is over.
+ *   1. The limit is for all of it, not for each wait: a wait is given what is
+ *      left, rounded up to a millisecond, and the call ends no sooner.
  *   2. *sent is right however it ends, also when it returns -1.
  *   3. A signal that interrupts a call, EINTR, ends nothing. Go on, for what
  *      is left.
