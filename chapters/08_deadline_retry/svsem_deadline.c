@@ -1,0 +1,191 @@
+/*
+ * svsem_deadline - retry an interrupted wait without losing its bound.
+ *
+ * semtimedop() takes a duration, and a signal handler ends it early with
+ * EINTR, SA_RESTART or not. Retry with the same duration and the clock
+ * starts anew: a steady stream of signals makes a bounded wait unbounded.
+ * So fix the deadline once, and retry with what is left of it.
+ *
+ * A neighbour nudges us every 30 ms, six times, and only then posts the
+ * semaphore. Who is still waiting for it?
+ *
+ *     $ cc svsem_deadline.c -o svsem_deadline
+ *     $ ./svsem_deadline
+ *     waiter: waiting way=naive limit_ms=100 set=7
+ *     waiter: acquired waited_ms=211 interrupted=6
+ *     waiter: waiting way=deadline limit_ms=100 set=7
+ *     waiter: timed_out waited_ms=100 interrupted=3
+ *
+ * Exits with 0 when acquired, with 3 when timed out.
+ * See also: semop(2), signal(7), clock_gettime(2).
+ */
+#define _GNU_SOURCE /* semtimedop() */
+
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/duration.h"
+#include "../../common/exit_codes.h"
+#include "../../common/guard.h"
+
+#define LIMIT (100 * NS_PER_MS)
+#define EVERY (30 * NS_PER_MS)
+#define NUDGES 6
+
+static volatile sig_atomic_t interrupted;
+
+static void on_nudge(int sig)
+{
+    (void)sig;
+    interrupted++;
+}
+
+/* Wrong, on purpose: every retry hands out the full limit again. */
+static int take_naive(int set, int64_t limit)
+{
+    struct sembuf take = {.sem_num = 0, .sem_op = -1};
+    struct timespec timeout = to_timespec(limit);
+    int rc;
+
+    do {
+        rc = semtimedop(set, &take, 1, &timeout);
+    } while (rc == -1 && errno == EINTR);
+    return rc;
+}
+
+/*
+ * Take by a deadline, a time in ns on CLOCK_MONOTONIC: each try gets only what
+ * is left. Return 0, or -1 with errno: EAGAIN if it was not to be had by then.
+ */
+static int take_by(int set, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = deadline - now_ns();
+        bool last = left <= 0;
+        /* The last look does not wait, so no signal can interrupt it. */
+        struct sembuf take = {.sem_op = -1, .sem_flg = last ? IPC_NOWAIT : 0};
+        struct timespec timeout = to_timespec(last ? 0 : left);
+
+        if (semtimedop(set, &take, 1, &timeout) == 0)
+            return 0;
+        if (errno == EINTR && last)
+            errno = EAGAIN;
+        if (errno != EINTR)
+            return -1;
+    }
+}
+
+static pid_t start_neighbour(int set, int64_t every)
+{
+    pid_t waiter = getpid();
+    pid_t child = fork();
+    if (child == -1)
+        err(EXIT_FAILURE, "fork");
+    if (child > 0)
+        return child;
+
+    /* Never outlive the waiter: its pid could soon belong to someone else. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+        prctl(PR_SET_NAME, "neighbour") == -1)
+        err(EXIT_FAILURE, "prctl");
+    if (getppid() != waiter)
+        _exit(EXIT_FAILURE);
+
+    struct timespec pause = to_timespec(every);
+    for (int i = 0; i < NUDGES; i++) {
+        if (nanosleep(&pause, NULL) == -1)
+            err(EXIT_FAILURE, "nanosleep");
+        if (kill(waiter, SIGUSR1) == -1)
+            err(EXIT_FAILURE, "kill");
+    }
+    if (nanosleep(&pause, NULL) == -1)
+        err(EXIT_FAILURE, "nanosleep");
+    struct sembuf post = {.sem_num = 0, .sem_op = 1};
+    if (semop(set, &post, 1) == -1)
+        err(EXIT_FAILURE, "semop");
+    _exit(EXIT_SUCCESS);
+}
+
+/* Stop the neighbour, if it has not ended by itself, and it must not fail. */
+static void stop_neighbour(pid_t neighbour)
+{
+    int status;
+
+    if (kill(neighbour, SIGKILL) == -1)
+        err(EXIT_FAILURE, "kill");
+    if (waitpid(neighbour, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        errx(EXIT_FAILURE, "waitpid: the neighbour has failed");
+}
+
+/* Wait one way, among nudges, and say how it ended. */
+static int wait_and_tell(const char *way, int set, int64_t limit, int64_t every)
+{
+    printf("waiter: waiting way=%s limit_ms=%" PRId64 " set=%d\n", way,
+           limit / NS_PER_MS, set);
+    interrupted = 0;
+    int64_t start = now_ns();
+    pid_t neighbour = start_neighbour(set, every);
+
+    int rc = strcmp(way, "naive") == 0 ? take_naive(set, limit)
+                                       : take_by(set, start + limit);
+    if (rc == -1 && errno != EAGAIN)
+        err(EXIT_FAILURE, "semtimedop");
+    int64_t waited = now_ns() - start;
+    stop_neighbour(neighbour);
+
+    printf("waiter: %s waited_ms=%" PRId64 " interrupted=%d\n",
+           rc == 0 ? "acquired" : "timed_out", waited / NS_PER_MS,
+           (int)interrupted);
+    return rc == 0 ? EXIT_SUCCESS : EXIT_TIMED_OUT;
+}
+
+static _Noreturn void usage(void)
+{
+    fputs("usage: svsem_deadline [naive|deadline [LIMIT [EVERY [free]]]]\n"
+          "  LIMIT  give up after this long, default 100ms\n"
+          "  EVERY  the pause between two nudges, default 30ms\n"
+          "  free   somebody has posted already\n"
+          "  Without arguments, one way after the other.\n",
+          stderr);
+    exit(EXIT_USAGE);
+}
+
+int main(int argc, char *argv[])
+{
+    const char *way = argc > 1 ? argv[1] : NULL;
+    if (argc > 5 || (argc > 4 && strcmp(argv[4], "free") != 0) ||
+        (way && strcmp(way, "naive") != 0 && strcmp(way, "deadline") != 0))
+        usage();
+    int64_t limit = argc > 2 ? parse_duration(argv[2]) : LIMIT;
+    int64_t every = argc > 3 ? parse_duration(argv[3]) : EVERY;
+
+    int set = semget(IPC_PRIVATE, 1, 0600); /* Linux starts it at 0 */
+    if (set == -1)
+        err(EXIT_FAILURE, "semget");
+    guard_semaphore_set(set);
+    struct sembuf post = {.sem_num = 0, .sem_op = 1};
+    if (argc > 4 && semop(set, &post, 1) == -1)
+        err(EXIT_FAILURE, "semop");
+
+    struct sigaction nudge = {.sa_handler = on_nudge, .sa_flags = SA_RESTART};
+    if (sigaction(SIGUSR1, &nudge, NULL) == -1)
+        err(EXIT_FAILURE, "sigaction");
+
+    setlinebuf(stdout); /* readable while we wait, and empty at fork() */
+    if (way)
+        return wait_and_tell(way, set, limit, every);
+    wait_and_tell("naive", set, limit, every);
+    return wait_and_tell("deadline", set, limit, every);
+}

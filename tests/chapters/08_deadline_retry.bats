@@ -1,0 +1,133 @@
+# Chapter 8: a wait that keeps its bound, whatever interrupts it.
+
+setup() {
+    load ../helpers
+    use chapters/08_deadline_retry
+}
+
+# Whatever a test was about: the set that the program named must be gone.
+teardown() {
+    local set
+    set=$(field set "${lines[0]-}") || return 0
+    run ! set_exists "$set"
+}
+
+# watch PROGRAM [ARG...]: run it with the lens, which obeys KIT_FAULT and
+# KIT_CLOCK. What its main process waited for is in $did: one line for each
+# call of interest, when it began, when it ended, the call, its limit, result.
+# All are ns; a limit is "nowait" or "none" where it is no time.
+watch() {
+    local program=$KIT_BUILD/chapters/08_deadline_retry/$1
+    local trace=$BATS_TEST_TMPDIR/trace
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$program" || skip "not with an address sanitizer"
+    rm -f "$trace"
+    run "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
+        "$program" "${@:2}"
+    did=$(awk '
+        function ns(limit) {
+            if (limit ~ /[0-9]ns$/) return limit + 0
+            if (limit ~ /[0-9]us$/) return limit * 1e3
+            if (limit ~ /[0-9]ms$/) return limit * 1e6
+            if (limit ~ /[0-9]s$/) return limit * 1e9
+            return limit
+        }
+        $2 !~ /^0:/ || $6 !~ /^(semtimedop|flock|nanosleep|poll|send)$/ { next }
+        $5 == "begin" { began[$4] = $1; next }
+        {
+            limit = result = $0
+            sub(/.* limit=/, "", limit); sub(/ .*/, "", limit)
+            sub(/.* = (-1 )?/, "", result); sub(/ .*/, "", result)
+            limit = ns(limit)
+            if (limit ~ /^[0-9]/) limit = sprintf("%.0f", limit)
+            printf "%.0f %.0f %s %s %s\n", began[$4] ? began[$4] : $1, $1, $6,
+                limit, result
+        }' "$trace")
+    [[ -n $did ]] || fail "the trace is empty: $output"
+}
+
+# limits [CALL]: what each wait for the semaphore was given, one a line.
+limits() {
+    awk -v call="${1:-semtimedop}" '$3 == call { print $4 }' <<<"$did"
+}
+
+@test "the naive retry is still waiting long after its limit" {
+    # Its time starts anew with each signal; the post comes after 700 ms.
+    run -0 svsem_deadline naive 400ms 100ms
+    assert_line --index 1 --partial "waiter: acquired "
+    assert_at_least 700 "$(field waited_ms "${lines[1]}")"
+}
+
+@test "the deadline retry gives up on time although signals keep coming" {
+    run -3 svsem_deadline deadline 200ms 50ms
+    assert_line --index 1 --partial "waiter: timed_out "
+    assert_at_least 200 "$(field waited_ms "${lines[1]}")"
+    # Gone before the last signal: "in time" is an order, not a clock.
+    watch svsem_deadline deadline 200ms 100ms
+    assert_equal "$status" 3
+    run -0 limits
+    assert_between 1 7 "${#lines[@]}"
+}
+
+@test "the naive retry is given the full limit each time" {
+    KIT_FAULT='semtimedop:EINTR+30ms@1-6' watch svsem_deadline naive 100ms 3600s
+    assert_equal "$status" 3
+    run -0 limits
+    assert_output "$(printf '%s\n' 100000000{,,,,,,})"
+}
+
+@test "each deadline retry is given less, at least by what has passed" {
+    KIT_FAULT='semtimedop:EINTR+30ms@1-3' watch svsem_deadline deadline 300ms 3600s
+    assert_equal "$status" 3
+    awk 'NR > 1 && $4 > before - 30000000 { print "too much:", $0; bad = 1 }
+         { before = $4 }
+         END { exit bad || NR != 4 }' <<<"$did" || fail "$did"
+    assert_between 1 300000001 "$(limits | head -n 1)"
+}
+
+@test "a signal just before the deadline leaves just the rest of the time" {
+    KIT_FAULT='semtimedop:EINTR+99ms@1' watch svsem_deadline deadline 100ms 3600s
+    assert_equal "$status" 3
+    rest=$(limits | sed -n 2p)
+    [[ $rest == nowait ]] || assert_between 1 1000001 "$rest"
+}
+
+@test "a signal at the deadline or after it leaves one look, which does not wait" {
+    for delay in 100ms 150ms; do
+        KIT_FAULT="semtimedop:EINTR+$delay@1" \
+            watch svsem_deadline deadline 100ms 3600s
+        assert_equal "$status" 3
+        run -0 limits
+        assert_equal "${#lines[@]} ${lines[1]}" "2 nowait"
+    done
+}
+
+@test "the last look takes what is free, although the time is over" {
+    run -0 svsem_deadline deadline 0s 3600s free
+    assert_line --index 1 --partial "waiter: acquired "
+    KIT_FAULT='semtimedop:EINTR+150ms@1' \
+        watch svsem_deadline deadline 100ms 3600s free
+    assert_equal "$status" 0
+    assert_equal "$(limits | tail -n 1)" nowait
+}
+
+@test "with a limit of 0 or 1 us the deadline retry asks, and gives up" {
+    for limit in 0us 1us; do
+        watch svsem_deadline deadline $limit 3600s
+        assert_equal "$status" 3
+        assert_line --index 1 --partial "waiter: timed_out "
+        [[ $(limits) =~ ^([1-9][0-9]{0,3}$'\n')?nowait$|^[1-9][0-9]{0,2}$ ]] ||
+            fail "$limit: $did"
+    done
+}
+
+@test "a retry that is always interrupted still ends at its deadline" {
+    KIT_FAULT=semtimedop:EINTR watch svsem_deadline deadline 20ms 3600s
+    assert_equal "$status" 3
+    assert_line --index 1 --partial "waiter: timed_out "
+    assert_at_least 20 "$(field waited_ms "${lines[1]}")"
+    run -0 limits
+    assert_equal "${lines[-1]}" nowait
+    [[ ${lines[-2]} != nowait ]] || fail "more than one last look"
+}
