@@ -131,3 +131,47 @@ limits() {
     assert_equal "${lines[-1]}" nowait
     [[ ${lines[-2]} != nowait ]] || fail "more than one last look"
 }
+
+# answers CALL: what which_clock says about it. One run will do for all tests.
+answers() {
+    local kept=$BATS_FILE_TMPDIR/which_clock.said
+    if [[ ! -s $kept ]]; then
+        run -0 which_clock 600ms
+        printf '%s\n' "$output" >"$kept"
+    fi
+    sed -n "s/^$1: //p" "$kept"
+}
+
+@test "semtimedop and poll want a duration, and wait on for a point in time" {
+    run -0 answers semtimedop
+    assert_output "duration=EAGAIN,in_time monotonic=waits_on wall=waits_on"
+    run -0 answers poll
+    assert_output "duration=0,in_time monotonic=waits_on wall=waits_on"
+}
+
+@test "sem_timedwait and pthread_cond_timedwait want the time on the wall clock" {
+    for call in sem_timedwait pthread_cond_timedwait; do
+        run -0 answers $call
+        assert_output "duration=ETIMEDOUT,at_once monotonic=ETIMEDOUT,at_once wall=ETIMEDOUT,in_time"
+    done
+}
+
+@test "given the monotonic clock, a call waits on for the time on the wall" {
+    run -0 answers clock_nanosleep
+    assert_output "duration=0,at_once monotonic=0,in_time wall=waits_on"
+    for call in sem_clockwait pthread_cond_clockwait; do
+        run -0 answers $call
+        assert_output "duration=ETIMEDOUT,at_once monotonic=ETIMEDOUT,in_time wall=waits_on"
+    done
+}
+
+@test "where a libc lacks a call the row says so, and the others are played" {
+    command -v musl-gcc >/dev/null || lacks musl-tools
+    cd "$BATS_TEST_DIRNAME/../../chapters/08_deadline_retry"
+    run -0 musl-gcc which_clock.c -o "$BATS_TEST_TMPDIR/which"
+    run -0 "$KIT_BUILD/tools/bound" "$BATS_TEST_TMPDIR/which" 300ms
+    assert_equal "${#lines[@]}" 7
+    assert_line "sem_clockwait: not in this libc"
+    assert_line "pthread_cond_clockwait: not in this libc"
+    assert_line "poll: duration=0,in_time monotonic=waits_on wall=waits_on"
+}

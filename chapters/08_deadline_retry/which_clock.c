@@ -1,0 +1,209 @@
+/*
+ * which_clock - seven waits, and what each makes of three kinds of time.
+ *
+ * Some calls want a duration. Others want the time at which to give up, and
+ * that on one clock: the wall clock, which tells the time of day, or the
+ * monotonic one, which began at some point and only goes on. All of them
+ * take a number. Given the wrong kind, most answer at once, as if the time
+ * were over, or wait for decades; none of them says that it is wrong.
+ *
+ * Each call is given each kind of time, 100 ms from now, on something that
+ * never comes. poll() has milliseconds where the others have a timespec.
+ *
+ *     $ cc which_clock.c -o which_clock
+ *     $ ./which_clock
+ *     semtimedop: duration=EAGAIN,in_time monotonic=waits_on wall=waits_on
+ *     ...
+ *     sem_timedwait: duration=ETIMEDOUT,at_once monotonic=ETIMEDOUT,at_once ...
+ *     ...
+ *
+ * "in_time" is after the 100 ms. "waits_on": no answer after three times that.
+ *
+ * See also: sem_timedwait(3), pthread_cond_timedwait(3), clock_nanosleep(2).
+ */
+#define _GNU_SOURCE /* semtimedop(), sem_clockwait() */
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../common/duration.h"
+#include "../../common/errno_name.h"
+#include "../../common/exit_codes.h"
+#include "../../common/guard.h"
+
+#define LIMIT (100 * NS_PER_MS)
+#define AT_ONCE 128 /* no errno that we meet has this bit */
+
+static int set;
+static sem_t semaphore;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+
+/* Each returns what the call says: 0, or an errno. */
+static int ask_semtimedop(const struct timespec *time)
+{
+    struct sembuf take = {.sem_num = 0, .sem_op = -1};
+
+    return semtimedop(set, &take, 1, time) == -1 ? errno : 0;
+}
+
+static int ask_poll(const struct timespec *time)
+{
+    int64_t ms = time->tv_sec * INT64_C(1000) + time->tv_nsec / NS_PER_MS;
+
+    return poll(NULL, 0, ms < INT_MAX ? (int)ms : INT_MAX) == -1 ? errno : 0;
+}
+
+static int ask_sem_timedwait(const struct timespec *time)
+{
+    return sem_timedwait(&semaphore, time) == -1 ? errno : 0;
+}
+
+static int ask_cond_timedwait(const struct timespec *time)
+{
+    pthread_mutex_lock(&mutex);
+    return pthread_cond_timedwait(&condition, &mutex, time);
+}
+
+static int ask_clock_nanosleep(const struct timespec *time)
+{
+    return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, time, NULL);
+}
+
+#ifdef __GLIBC__
+static int ask_sem_clockwait(const struct timespec *time)
+{
+    return sem_clockwait(&semaphore, CLOCK_MONOTONIC, time) == -1 ? errno : 0;
+}
+
+static int ask_cond_clockwait(const struct timespec *time)
+{
+    pthread_mutex_lock(&mutex);
+    return pthread_cond_clockwait(&condition, &mutex, CLOCK_MONOTONIC, time);
+}
+#else
+#define ask_sem_clockwait NULL
+#define ask_cond_clockwait NULL
+#endif
+
+static const struct call {
+    const char *name;
+    int (*ask)(const struct timespec *time); /* NULL: not in this libc */
+} calls[] = {
+    {"semtimedop", ask_semtimedop},
+    {"poll", ask_poll},
+    {"sem_timedwait", ask_sem_timedwait},
+    {"pthread_cond_timedwait", ask_cond_timedwait},
+    {"sem_clockwait", ask_sem_clockwait},
+    {"pthread_cond_clockwait", ask_cond_clockwait},
+    {"clock_nanosleep", ask_clock_nanosleep},
+};
+#define CALLS (sizeof calls / sizeof calls[0])
+
+enum kind { DURATION, MONOTONIC, WALL, KINDS };
+static const char *const kinds[] = {"duration", "monotonic", "wall"};
+
+static pid_t children[CALLS][KINDS]; /* each asks one question */
+
+/* Ask, and tell by the exit status: the errno, and AT_ONCE or not. */
+static _Noreturn void ask(const struct call *call, enum kind kind,
+                          int64_t limit)
+{
+    struct timespec wall, time = to_timespec(limit);
+    int64_t start = now_ns();
+
+    if (clock_gettime(CLOCK_REALTIME, &wall) == -1)
+        err(EXIT_FAILURE, "clock_gettime");
+    if (kind == MONOTONIC)
+        time = to_timespec(start + limit);
+    if (kind == WALL)
+        time = to_timespec(wall.tv_sec * NS_PER_SEC + wall.tv_nsec + limit);
+    errno = call->ask(&time);
+    if (errno != 0 && errno != EAGAIN && errno != ETIMEDOUT)
+        err(EXIT_FAILURE, "%s", call->name);
+    _exit(errno | (now_ns() - start < limit / 2 ? AT_ONCE : 0));
+}
+
+static pid_t start_asking(const struct call *call, enum kind kind,
+                          int64_t limit)
+{
+    pid_t parent = getpid(), child = fork();
+    if (child == -1)
+        err(EXIT_FAILURE, "fork");
+    if (child > 0)
+        return child;
+    /* Never outlive the parent. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+        prctl(PR_SET_NAME, kinds[kind]) == -1)
+        err(EXIT_FAILURE, "prctl");
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
+    ask(call, kind, limit);
+}
+
+/* What has this child been told? If nothing, it has waited long enough. */
+static void tell(const char *kind, pid_t child)
+{
+    int status;
+    pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended == 0 && kill(child, SIGKILL) == -1)
+        err(EXIT_FAILURE, "kill");
+    if (ended == -1 || (ended == 0 && waitpid(child, &status, 0) == -1))
+        err(EXIT_FAILURE, "waitpid");
+    if (ended == 0) {
+        printf(" %s=waits_on", kind);
+        return;
+    }
+    int error = WIFEXITED(status) ? WEXITSTATUS(status) & ~AT_ONCE : 1;
+    if (error == EXIT_FAILURE)
+        errx(EXIT_FAILURE, "waitpid: a child has failed");
+    printf(" %s=%s,%s", kind,
+           error == 0           ? "0"
+           : error == ETIMEDOUT ? "ETIMEDOUT"
+                                : errno_name(error),
+           WEXITSTATUS(status) & AT_ONCE ? "at_once" : "in_time");
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc > 2) {
+        fputs("usage: which_clock [LIMIT]\n"
+              "  LIMIT  how far away the times are, default 100ms\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    int64_t limit = argc > 1 ? parse_duration(argv[1]) : LIMIT;
+    set = semget(IPC_PRIVATE, 1, 0600); /* Linux starts it at 0 */
+    if (set == -1)
+        err(EXIT_FAILURE, "semget");
+    guard_semaphore_set(set);
+    if (sem_init(&semaphore, 0, 0) == -1)
+        err(EXIT_FAILURE, "sem_init");
+
+    for (size_t i = 0; i < CALLS; i++)
+        for (int kind = 0; calls[i].ask && kind < KINDS; kind++)
+            children[i][kind] = start_asking(&calls[i], (enum kind)kind, limit);
+    struct timespec patience = to_timespec(3 * limit);
+    if (nanosleep(&patience, NULL) == -1)
+        err(EXIT_FAILURE, "nanosleep");
+    setlinebuf(stdout);
+    for (size_t i = 0; i < CALLS; i++) {
+        printf("%s:%s", calls[i].name, calls[i].ask ? "" : " not in this libc");
+        for (int kind = 0; calls[i].ask && kind < KINDS; kind++)
+            tell(kinds[kind], children[i][kind]);
+        printf("\n");
+    }
+    return EXIT_SUCCESS;
+}
