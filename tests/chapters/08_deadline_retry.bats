@@ -175,3 +175,68 @@ answers() {
     assert_line "pthread_cond_clockwait: not in this libc"
     assert_line "poll: duration=0,in_time monotonic=waits_on wall=waits_on"
 }
+
+# gives_up AT: one_budget gave up at this step, not before its limit, and keeps
+# nothing.
+gives_up() {
+    assert_equal "$status" 3
+    assert_line --index 1 --partial "job: gave_up at=$1 "
+    assert_line --index 1 --partial " lock=free count=1"
+    assert_at_least "$(field limit_ms "${lines[1]}")" \
+        "$(field waited_ms "${lines[1]}")"
+}
+
+@test "a job that gets all three in time is done, and lets go of all" {
+    run -0 one_budget 20s nothing
+    assert_line --index 2 --partial "job: done limit_ms=20000 "
+    assert_line --index 2 --partial " lock=free count=1"
+    assert_at_least 60 "$(field waited_ms "${lines[2]}")"
+}
+
+@test "whichever step the deadline strikes in, what was acquired is let go" {
+    for step in lock semaphore send; do
+        run one_budget 400ms $step
+        gives_up $step
+    done
+}
+
+@test "no step is given more than the steps before it have left" {
+    watch one_budget 400ms nothing
+    assert_equal "$status" 0
+    # Each has waited for at least 20 ms before the next begins.
+    assert_between 1 380000001 "$(limits | head -n 1)"
+    assert_between 1 360000001 "$(limits poll | head -n 1)"
+
+    # Of a lock that was asked for late, no nap reaches past the deadline.
+    KIT_FAULT='0/flock:EAGAIN+398ms@1' watch one_budget 400ms lock
+    gives_up lock
+    while read -r nap; do
+        assert_between 1 2000001 "$nap"
+    done < <(limits nanosleep)
+}
+
+@test "a step that comes after the deadline asks once, and does not wait" {
+    KIT_FAULT='0/flock:EAGAIN+60ms@1' watch one_budget 50ms lock
+    gives_up lock
+    run -0 limits nanosleep
+    assert_output ""
+    KIT_FAULT='0/semtimedop:EINTR+450ms@1' watch one_budget 400ms semaphore
+    gives_up semaphore
+    assert_equal "$(limits | tail -n +2)" nowait
+}
+
+@test "a step's own limit counts where it is earlier, never where it is later" {
+    watch one_budget 20s patience
+    assert_equal "$status" 3
+    assert_line --index 1 --partial "job: gave_up at=semaphore limit_ms=20000 "
+    assert_between 1 30000001 "$(limits | head -n 1)"
+    assert_at_least 50 "$(field waited_ms "${lines[1]}")"
+    watch one_budget 45ms patience
+    [[ $(limits) != *[0-9]* ]] || assert_between 1 25000001 "$(limits | head -n 1)"
+}
+
+@test "the request says how much is left, not the time" {
+    run -0 one_budget 2s nothing
+    assert_line --index 1 --partial "server: received "
+    assert_between 0 1941 "$(field left_ms "${lines[1]}")"
+}
