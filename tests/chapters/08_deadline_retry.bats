@@ -240,3 +240,79 @@ gives_up() {
     assert_line --index 1 --partial "server: received "
     assert_between 0 1941 "$(field left_ms "${lines[1]}")"
 }
+
+@test "the wall clock set forward and a signal: the wait gives up at once" {
+    watch wall_clock 350ms 300ms
+    assert_line --index 2 --partial " clock=wall step_ms=350 signals=1 "
+    # The waits before it: two for the first line, one for the second.
+    assert_equal "$(limits | sed -n 4,5p)" $'300000000\nnowait'
+    # The same by the lens: the program's own step is 0 here.
+    KIT_CLOCK='realtime:+1h@2' watch wall_clock 0s 200ms
+    assert_equal "$(limits | sed -n 1,2p)" $'200000000\nnowait'
+}
+
+@test "the wall clock set back and a signal: the wait is longer by the step" {
+    run -0 wall_clock 350ms 100ms
+    assert_line --index 4 --partial " clock=wall step_ms=-350 signals=1 "
+    assert_at_least 450 "$(field waited_ms "${lines[4]}")"
+    KIT_CLOCK='realtime:-600ms@2' watch wall_clock 0s 150ms
+    assert_at_least 750 "$(field waited_ms "${lines[0]}")"
+    assert_at_least 150000001 "$(limits | sed -n 2p)"
+}
+
+@test "the wall clock set without a signal: the wait keeps its limit" {
+    watch wall_clock 350ms 300ms
+    for number in 1 3; do
+        assert_line --index $number --partial " signals=0 "
+        assert_at_least 300 "$(field waited_ms "${lines[number]}")"
+    done
+    # One wait each, between those of the lines with a signal.
+    run -0 limits
+    assert_equal "${#lines[@]} ${lines[2]} ${lines[5]}" "10 300000000 300000000"
+}
+
+@test "a deadline on the monotonic clock is kept, whatever is set" {
+    watch wall_clock 350ms 300ms
+    assert_line --index 5 --partial " clock=monotonic step_ms=-350 signals=1 "
+    assert_at_least 300 "$(field waited_ms "${lines[5]}")"
+    # Its retry was given what was left, and not the step on top of it.
+    assert_between 1 300000000 "$(limits | tail -n 1)"
+}
+
+# told WORDS: the lines of asked_twice that begin so, without those words.
+told() {
+    sed -n "s/^client: $1 //p" <<<"$output"
+}
+
+@test "a request without a number that is asked again is done twice" {
+    run -0 asked_twice
+    run -0 told "number=none asked=+10"
+    assert_line --index 0 "done=yes balance=10 told=nothing dropped=0"
+    assert_line --index 1 --partial "done=yes balance=20 "
+}
+
+@test "the late answer is taken for the next one's, and so on from then" {
+    run -0 asked_twice
+    assert_equal "$(told "number=none asked=+10" | tail -n 1)" \
+        "done=yes balance=20 told=10 dropped=0"
+    assert_equal "$(told "number=none asked=-5")" \
+        "done=yes balance=15 told=20 dropped=0"
+}
+
+@test "a request with a number is done once, however often it is asked" {
+    run -0 asked_twice
+    run -0 told "number=1 asked=+10"
+    assert_line --index 0 "done=yes balance=10 told=nothing dropped=0"
+    assert_line --index 1 "done=no balance=10 told=10 dropped=0"
+}
+
+@test "an answer with another number is dropped, and the right one awaited" {
+    run -0 asked_twice
+    assert_equal "$(told "number=2 asked=-5")" \
+        "done=yes balance=5 told=5 dropped=1"
+    # It waits for it with what is left, and is not given the time anew.
+    KIT_FAULT='0/poll:EINTR+300ms@1' watch asked_twice 400ms
+    assert_equal "$status" 0
+    run -0 limits poll
+    assert_between 1 100000001 "${lines[1]}"
+}
