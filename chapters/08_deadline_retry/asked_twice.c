@@ -57,7 +57,7 @@ struct answer {
 
 /* What the server did. The client could not know; it is for our table. */
 struct record {
-    bool done;
+    int done; /* no bool: what is sent has no gaps */
     int balance;
 };
 
