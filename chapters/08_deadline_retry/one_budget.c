@@ -17,12 +17,12 @@
  *     $ cc one_budget.c -o one_budget
  *     $ ./one_budget
  *     story: begins dir=/tmp/one_budget.x8Ux0R set=7
- *     server: received left_ms=89
- *     job: done limit_ms=150 waited_ms=61 lock=free count=1
- *     job: gave_up at=lock limit_ms=150 waited_ms=150 lock=free count=1
- *     job: gave_up at=semaphore limit_ms=150 waited_ms=150 lock=free count=1
- *     job: gave_up at=send limit_ms=150 waited_ms=150 lock=free count=1
- *     job: gave_up at=semaphore limit_ms=150 waited_ms=70 lock=free count=1
+ *     server: received left_ms=189
+ *     job: done limit_ms=250 waited_ms=61 lock=free count=1
+ *     job: gave_up at=lock limit_ms=250 waited_ms=250 lock=free count=1
+ *     job: gave_up at=semaphore limit_ms=250 waited_ms=250 lock=free count=1
+ *     job: gave_up at=send limit_ms=250 waited_ms=250 lock=free count=1
+ *     job: gave_up at=semaphore limit_ms=250 waited_ms=53 lock=free count=1
  *
  * Exits with 0 when the job was done, with 3 when it gave up.
  * See also: flock(2), semop(2), send(2), poll(2).
@@ -50,7 +50,7 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 
-#define LIMIT (150 * NS_PER_MS)
+#define LIMIT (250 * NS_PER_MS)
 #define PATIENCE_LIMIT (30 * NS_PER_MS) /* for the semaphore */
 #define STEP (20 * NS_PER_MS)
 #define NAP (5 * NS_PER_MS)
@@ -252,7 +252,7 @@ static int play(enum step hangs, int64_t limit)
 static _Noreturn void usage(void)
 {
     fputs("usage: one_budget [LIMIT [nothing|lock|semaphore|send|patience]]\n"
-          "  LIMIT      for the whole job, default 150ms\n"
+          "  LIMIT      for the whole job, default 250ms\n"
           "  Without a word for what hangs, all of them.\n",
           stderr);
     exit(EXIT_USAGE);

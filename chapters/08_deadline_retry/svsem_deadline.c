@@ -6,15 +6,15 @@
  * starts anew: a steady stream of signals makes a bounded wait unbounded.
  * So fix the deadline once, and retry with what is left of it.
  *
- * A neighbour nudges us every 30 ms, six times, and only then posts the
+ * A neighbour nudges us every 60 ms, six times, and only then posts the
  * semaphore. Who is still waiting for it?
  *
  *     $ cc svsem_deadline.c -o svsem_deadline
  *     $ ./svsem_deadline
- *     waiter: waiting way=naive limit_ms=100 set=7
- *     waiter: acquired waited_ms=211 interrupted=6
- *     waiter: waiting way=deadline limit_ms=100 set=7
- *     waiter: timed_out waited_ms=100 interrupted=3
+ *     waiter: waiting way=naive limit_ms=200 set=7
+ *     waiter: acquired waited_ms=421 interrupted=6
+ *     waiter: waiting way=deadline limit_ms=200 set=7
+ *     waiter: timed_out waited_ms=200 interrupted=3
  *
  * Exits with 0 when acquired, with 3 when timed out.
  * See also: semop(2), signal(7), clock_gettime(2).
@@ -38,8 +38,8 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 
-#define LIMIT (100 * NS_PER_MS)
-#define EVERY (30 * NS_PER_MS)
+#define LIMIT (200 * NS_PER_MS)
+#define EVERY (60 * NS_PER_MS)
 #define NUDGES 6
 
 static volatile sig_atomic_t interrupted;
@@ -154,8 +154,8 @@ static int wait_and_tell(const char *way, int set, int64_t limit, int64_t every)
 static _Noreturn void usage(void)
 {
     fputs("usage: svsem_deadline [naive|deadline [LIMIT [EVERY [free]]]]\n"
-          "  LIMIT  give up after this long, default 100ms\n"
-          "  EVERY  the pause between two nudges, default 30ms\n"
+          "  LIMIT  give up after this long, default 200ms\n"
+          "  EVERY  the pause between two nudges, default 60ms\n"
           "  free   somebody has posted already\n"
           "  Without arguments, one way after the other.\n",
           stderr);
