@@ -201,15 +201,17 @@ gives_up() {
 }
 
 @test "no step is given more than the steps before it have left" {
-    watch one_budget 400ms nothing
+    local given
+    watch one_budget 2s nothing
     assert_equal "$status" 0
-    # Each has waited for at least 20 ms before the next begins.
-    assert_between 1 380000001 "$(limits | head -n 1)"
-    assert_between 1 360000001 "$(limits poll | head -n 1)"
+    # The lock is let go of after 20 ms, the semaphore after 40.
+    assert_between 1 1980000001 "$(limits | head -n 1)"
+    given=$(limits poll | head -n 1) # none: it came so late that there was room
+    [[ -z $given ]] || assert_between 1 1960000001 "$given"
 
     # No nap reaches past the deadline, which is no later than this long after
     # the rival has been forked; and it begins after a try has been refused.
-    for ms in 40 42 44; do
+    for ms in 401 402 403; do
         watch one_budget ${ms}ms lock
         gives_up lock
         awk -v limit="${ms}000000" '
