@@ -71,8 +71,9 @@ static void operate(int set, short op)
  * TODO: whoever comes sets the count to 1.
  *
  *   1. One makes the set, and posts the 1. Who comes later adds nothing, and
- *      changes nothing. Guard what you have made.
+ *      changes nothing. Guard what you have made, and only that.
  *   2. Who finds the set waits until its creator has posted: otime_of(set).
+ *      Between two looks it sleeps, such as 1 ms.
  *   3. If that has not happened by the deadline, return -1 with ETIMEDOUT in
  *      errno. Not before: the creator may be slow.
  */
@@ -136,7 +137,7 @@ static pid_t start_opener(key_t key, int64_t limit, bool alone)
     _exit(EXIT_SUCCESS);
 }
 
-/* Does the opener sleep? In open_once(), for it sleeps nowhere else. */
+/* Does the opener sleep? For long it does so in open_once() alone. */
 static bool is_asleep(pid_t opener)
 {
     char path[32], state = '?';
@@ -148,14 +149,16 @@ static bool is_asleep(pid_t opener)
     return state == 'S';
 }
 
-/* A slow creator posts when it is awaited, or the opener has come back. */
+/* A slow creator posts when it has been awaited, or the opener is back. */
 static void post_slowly(int set, pid_t opener)
 {
     struct timespec nap = to_timespec(NS_PER_MS);
     siginfo_t end = {0};
+    int asleep = 0; /* in so many looks */
 
-    for (int i = 0; i < 1000 && end.si_pid == 0 && !is_asleep(opener); i++) {
+    for (int i = 0; i < 1000 && end.si_pid == 0 && asleep < 50; i++) {
         nanosleep(&nap, NULL);
+        asleep += is_asleep(opener);
         if (waitid(P_PID, (id_t)opener, &end, WEXITED | WNOHANG | WNOWAIT))
             err(EXIT_FAILURE, "waitid");
     }

@@ -47,10 +47,19 @@ how_it_ended() {
     [[ $otime == set && $count -eq 1 ]] || mistake_in_waiting \
         "it came back with count=$count otime=$otime, before the creator's post" \
         "what it does to the set now comes too early"
-    count=$(field count "$(grep '^creator: posted' <<<"$output")")
+    ! grep -q ' opener .* end fork ' "$trace" || mistake \
+        "you have guarded a set that you only found (the guard is a child)" \
+        "when you end it removes the set from under all the others"
+    count=$(field count "$(grep '^creator: posted' <<<"$output")") || mistake \
+        "its creator finds the set gone" "$output"
     [[ $count -eq 1 ]] || mistake \
         "it gave the set its count, and its creator posted as well: now it is $count" \
         "who finds a set waits; the creator may be slow"
+    awk '$3 == "opener" && $5 == "end" && $6 == "semctl" { looks++ }
+         $3 == "opener" && $5 == "begin" { sleeps++ }
+         END { exit looks > 100 && looks > 5 * sleeps }' "$trace" || mistake \
+        "it looked $(grep -c ' opener .* end semctl ' "$trace") times, and hardly slept between two looks: a busy wait" \
+        "the creator waits for a processor meanwhile, perhaps for yours"
 }
 
 # requirement 3
