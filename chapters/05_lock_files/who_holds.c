@@ -86,7 +86,7 @@ static void tell(int pid, int fd)
 static int on_refusal(const char *folder, int error)
 {
     (void)folder;
-    not_allowed += error == EACCES;
+    not_allowed += error == EACCES || error == EPERM; /* hidepid=1 */
     return 0; /* go on */
 }
 

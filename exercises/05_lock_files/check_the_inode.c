@@ -64,7 +64,8 @@ static int take(int fd)
 /*
  * Lock the file that path names. Returns a descriptor, or -1 and errno.
  *
- * TODO: the file may be removed or replaced while take() waits.
+ * TODO: the file may be removed or replaced while take() waits. (Wait for the
+ * lock by take() alone: it tells the owner that you do.)
  *
  *   1. When you have the lock, it is on the file that path leads to: the same
  *      inode on the same device. Else open path anew and lock that, as often

@@ -55,7 +55,7 @@ by_server() {
         "inherits the descriptor. Have it made with the flag."
     [[ $(by_server open) == */lock\ *O_CLOEXEC* ||
         $(by_server openat) == */lock\ *O_CLOEXEC* ]] || mistake \
-        "This script has the descriptor not, but whatever else the server" \
+        "This script does not have the descriptor, but whatever else the server" \
         "starts will have it: it was opened without the flag."
 }
 
