@@ -66,7 +66,8 @@ ended() {
 @test "each step is given all that is left of the limit, and no more" {
     local what given most least words
     subject 4s
-    [[ $output == *"copier: copied "* ]] || mistake_in_waiting \
+    # A busy machine may say "done" later than DONE_LIMIT.
+    [[ $(ended) == *" step=3" ]] || mistake_in_waiting \
         "One came after the other, 30 ms apart. Wanted: 0. Instead: $(ended)"
     while read -r what given most least words; do
         ((0 <= given && given <= most + 1000)) || mistake_in_waiting \
