@@ -29,8 +29,8 @@ did() {
             sub(/.* limit=/, "", given)
             match(given, /[a-z]/)
             left = first ? limit * 1000 - (asked - first) / 1000 : 0
-            print "napped", int(given * us[substr(given, RSTART)]), int(left), \
-                given
+            printf "napped %.0f %.0f %s\n", \
+                given * us[substr(given, RSTART)], left, given
         }' "$trace"
 }
 

@@ -21,7 +21,7 @@ waits() {
         BEGIN { us["s"] = 1e6; us["ms"] = 1e3; us["us"] = 1; us["ns"] = 1e-3 }
         function left(from, to,   it) {
             it = limit * 1000 - (to - from) / 1000
-            return int(it > 0 ? it : 0)
+            return it > 0 ? it : 0
         }
         $2 != "0:0" { next }
         $6 == "clock_gettime" && !looked { looked = $1 }
@@ -32,8 +32,8 @@ waits() {
             sub(/.* limit=/, "", given)
             match(given, /[a-z]/)
             what = / ops=0/ ? "scanner" : / ops=/ ? "printer" : "done"
-            print what, given ~ /^[0-9]/ ? \
-                int(given * us[substr(given, RSTART)]) : -1, \
+            printf "%s %.0f %.0f %.0f %s\n", what, given ~ /^[0-9]/ ? \
+                given * us[substr(given, RSTART)] : -1, \
                 left(first, ended), left(looked, $1), given
         }
         $5 == "end" { ended = $1 }' "$trace"

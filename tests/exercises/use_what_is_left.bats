@@ -34,9 +34,9 @@ waits() {
             given = $0
             sub(/.* limit=/, "", given)
             match(given, /[a-z]/)
-            print given == "none" ? given : \
-                int(given * us[substr(given, RSTART)]), \
-                int(limit * 1000 - (ended - first) / 1000), given
+            printf "%s %.0f %s\n", given == "none" ? given : \
+                sprintf("%.0f", given * us[substr(given, RSTART)]), \
+                limit * 1000 - (ended - first) / 1000, given
         }
         $5 == "end" { ended = $1 }' "$trace"
 }
