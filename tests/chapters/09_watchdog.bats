@@ -1,0 +1,70 @@
+# Chapter 9: who watches the worker, and what to do when it is late.
+
+setup() {
+    load ../helpers
+    use chapters/09_watchdog
+}
+
+# Whatever a test was about: the set that the program named must be gone.
+teardown() {
+    local set
+    set=$(field set "${lines[0]-}") || return 0
+    run ! set_exists "$set"
+}
+
+# lens FAULT PROGRAM [ARG...]: run it with this fault and its calls in trace.
+lens() {
+    trace=$BATS_TEST_TMPDIR/trace
+    run "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" KIT_FAULT="$1" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
+        "$KIT_BUILD/chapters/09_watchdog/$2" "${@:3}"
+}
+
+@test "a worker that posts in time is not late, however long the limit" {
+    run -0 svsem_watchdog 3600s 20ms
+    assert_line --index 4 --partial "watchdog: starting number=1 limit_ms=3600000 "
+    assert_line --index 5 "worker: posting number=1"
+    assert_line --index 6 --partial "watchdog: in_time number=1 "
+    assert_at_least 20 "$(field waited_ms "${lines[6]}")"
+}
+
+@test "a worker that has not posted at its deadline is late, and not before" {
+    run -3 svsem_watchdog 70ms
+    assert_line --index 5 --partial "watchdog: late number=1 "
+    assert_at_least 70 "$(field waited_ms "${lines[5]}")"
+}
+
+@test "a signal makes the limit of the watchdog neither longer nor shorter" {
+    lens 'semtimedop:EINTR+20ms@2-4' svsem_watchdog 150ms
+    [[ $status -eq 3 ]] || fail "$output"
+    assert_at_least 150 "$(field waited_ms "${lines[5]}")"
+    # Each wait after an interruption got what was left, and no more.
+    run awk '/ begin semtimedop set=.* ops=1\/-1/ {
+                 sub(/.*limit=/, ""); print $0 + 0 }' "$trace"
+    assert_equal "${#lines[@]}" 4
+    for i in 1 2 3; do
+        awk -v a="${lines[i - 1]}" -v b="${lines[i]}" \
+            'BEGIN { exit !(b > 0 && b <= a - 20) }' ||
+            fail "a wait got more than was left: $output"
+    done
+}
+
+@test "the late worker is ended and reaped, and the next one is in time" {
+    run -3 svsem_watchdog 30ms
+    assert_line --index 5 --partial "watchdog: late number=1 "
+    assert_line --index 6 "watchdog: ended number=1 group=gone"
+    assert_line --index 9 --partial "watchdog: in_time number=2 "
+    assert_equal "${#lines[@]}" 11
+}
+
+@test "what a late worker has started is ended by the same signal" {
+    lens '' svsem_watchdog 30ms
+    assert_line "watchdog: ended number=1 group=gone"
+    run grep -cE ' end kill(pg)? .*sig=(SIGKILL|9)' "$trace"
+    assert_output 1
+    # The helper was in its poll(), which has no end for who is killed there.
+    run awk '$3 == "helper" && / begin poll /  { begun[$2] }
+             $3 == "helper" && / end poll / { delete begun[$2] }
+             END { for (i in begun) n++; print n + 0 }' "$trace"
+    assert_output 1
+}
