@@ -68,3 +68,66 @@ lens() {
              END { for (i in begun) n++; print n + 0 }' "$trace"
     assert_output 1
 }
+
+# ending NAME: what crash_or_hang has found out about it.
+ending() {
+    [[ -s $BATS_FILE_TMPDIR/endings ]] || {
+        run crash_or_hang
+        [[ $status -ne 77 ]] || lacks "pidfd_open"
+        assert_equal "$status" 0
+        printf '%s\n' "$output" >"$BATS_FILE_TMPDIR/endings"
+    }
+    run -0 sed -n "s/^$1: \(.*\) set=.*/\1/p" "$BATS_FILE_TMPDIR/endings"
+}
+
+@test "to the semaphore six endings are one EAGAIN, and one is a success" {
+    run crash_or_hang 20ms
+    [[ $status -ne 77 ]] || lacks "pidfd_open"
+    assert_equal "$(grep -c semaphore=EAGAIN <<<"$output")" 6
+    assert_line --partial "posts_and_aborts: semaphore=posted "
+}
+
+@test "the semaphore tells of a crash not before the limit is over" {
+    lens '' crash_or_hang 40ms
+    [[ $status -ne 77 ]] || lacks "pidfd_open"
+    run awk '/ begin semtimedop / { begun = $1 }
+             / end semtimedop .*EAGAIN/ && $1 - begun < 40000000 { print }
+             / end semtimedop .*EAGAIN/ { n++ }
+             END { print n }' "$trace"
+    assert_output 6
+}
+
+@test "a pidfd tells who has ended, without a wait, and who lives" {
+    for name in crashes forgets posts_and_aborts; do
+        ending "$name"
+        assert_output --partial " pidfd=ended "
+    done
+    for name in is_stuck spins is_slow is_stopped; do
+        ending "$name"
+        assert_output --partial " pidfd=lives "
+    done
+}
+
+@test "waitid tells a crash from an exit, and who is stopped" {
+    ending crashes
+    assert_output --partial " how=killed:$(kill -l SEGV) "
+    ending forgets
+    assert_output --partial " how=exited:0 "
+    ending is_stopped
+    assert_output --partial " how=stopped:$(kill -l STOP) "
+    ending posts_and_aborts
+    assert_output --partial " how=killed:$(kill -l ABRT) "
+}
+
+@test "who is stuck and who is slow look the same from outside" {
+    ending is_stuck
+    stuck=$output
+    ending is_slow
+    assert_output "$stuck"
+}
+
+@test "a kernel without pidfd_open is said so, with exit code 77" {
+    lens 'syscall:ENOSYS@1' crash_or_hang
+    assert_equal "$status" 77
+    assert_output "crash_or_hang: syscall pidfd_open: Function not implemented"
+}
