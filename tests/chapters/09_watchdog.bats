@@ -131,3 +131,41 @@ ending() {
     assert_equal "$status" 77
     assert_output "crash_or_hang: syscall pidfd_open: Function not implemented"
 }
+
+# about STORY [PERIOD]: what heartbeat's watchdog says in the end of a worker.
+about() {
+    run -0 heartbeat "${2:-40ms}"
+    line=$(sed -n "/ worker=$1 /,\$p" <<<"$output" |
+        grep -m 1 -E "^watchdog: (finished|stuck) ")
+    limit=$(field limit_ms "$(grep " worker=$1 " <<<"$output")")
+}
+
+@test "a worker whose counter moves is not stuck, however long it works" {
+    about works
+    assert_regex "$line" "^watchdog: finished beats=8 "
+}
+
+@test "four stale checks in a row are a stuck worker, and not fewer" {
+    about sticks
+    assert_regex "$line" "^watchdog: stuck beats=4 stale_most=4 "
+    assert_at_least "$limit" "$(field silence_ms "$line")"
+    # Each check came a period after the one before.
+    lens '' heartbeat 20ms
+    run awk '$3 == "watchdog" && / begin nanosleep / { print $NF }' "$trace"
+    assert_equal "$(sort -u <<<"$output")" "limit=20ms"
+}
+
+@test "a machine that stands still costs no stale checks, only time" {
+    about is_frozen
+    assert_regex "$line" "^watchdog: finished beats=8 "
+    # By the clock it was late, and twice.
+    assert_at_least $((2 * limit)) "$(field silence_ms "$line")"
+    (($(field stale_most "$line") < 4)) || fail "$line"
+}
+
+@test "a stuck worker is ended and reaped" {
+    lens '' heartbeat 20ms
+    assert_equal "$status" 0
+    run grep -cE "= kill |end kill .*sig=SIGKILL" "$trace"
+    assert_output 1
+}
