@@ -169,3 +169,44 @@ about() {
     run grep -cE "= kill |end kill .*sig=SIGKILL" "$trace"
     assert_output 1
 }
+
+# gone WORKER: after which signal escalate saw the end of it, and when.
+gone() {
+    line=$(grep "^watchdog: gone worker=$1 " <<<"$output") || fail "$output"
+    after=$(field after "$line")
+    waited=$(field waited_ms "$line")
+}
+
+@test "who catches SIGTERM cleans up, and no SIGKILL comes" {
+    run -0 escalate 30ms
+    assert_line --index 1 "worker: cleaning_up"
+    gone polite
+    assert_equal "$after" SIGTERM
+}
+
+@test "who ignores SIGTERM is killed when the grace is over, not before" {
+    run -0 escalate 130ms
+    gone stubborn
+    assert_equal "$after" SIGKILL
+    assert_at_least 130 "$waited"
+}
+
+@test "SIGTERM does not reach who is stopped, SIGKILL does" {
+    run -0 escalate 130ms
+    gone stopped
+    assert_equal "$after" SIGKILL
+    assert_at_least 130 "$waited"
+}
+
+@test "an orphan of the worker keeps the pipe open" {
+    run -0 whole_group 120ms
+    assert_line --index 1 --partial \
+        "watchdog: reaped killed=worker count=1 pipe=open "
+    assert_at_least 120 "$(field waited_ms "${lines[1]}")"
+}
+
+@test "a signal to the group ends the orphan, and the watchdog reaps it" {
+    run -0 whole_group 10ms
+    assert_line --index 2 --partial \
+        "watchdog: reaped killed=group count=1 pipe=ended "
+}
