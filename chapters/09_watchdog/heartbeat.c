@@ -14,14 +14,14 @@
  *
  *     $ cc heartbeat.c -o heartbeat
  *     $ ./heartbeat
- *     watchdog: starting worker=works limit_ms=80
- *     watchdog: finished beats=8 stale_most=0 silence_ms=21
- *     watchdog: starting worker=sticks limit_ms=80
- *     watchdog: stuck beats=4 stale_most=4 silence_ms=81
- *     watchdog: starting worker=is_frozen limit_ms=80
- *     machine: stopped for_ms=160
+ *     watchdog: starting worker=works limit_ms=140
+ *     watchdog: finished beats=8 stale_most=0 silence_ms=36
+ *     watchdog: starting worker=sticks limit_ms=140
+ *     watchdog: stuck beats=4 stale_most=4 silence_ms=141
+ *     watchdog: starting worker=is_frozen limit_ms=140
+ *     machine: stopped for_ms=280
  *     machine: continued
- *     watchdog: finished beats=8 stale_most=1 silence_ms=175
+ *     watchdog: finished beats=8 stale_most=1 silence_ms=305
  *
  * See also: mmap(2), waitid(2), stdatomic.h(0p).
  */
@@ -42,7 +42,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 
-#define PERIOD (20 * NS_PER_MS)
+#define PERIOD (35 * NS_PER_MS)
 #define STALE_MAX 4
 #define PIECES 8
 
@@ -159,7 +159,7 @@ int main(int argc, char *argv[])
 {
     if (argc > 2) {
         fputs("usage: heartbeat [PERIOD]\n"
-              "  PERIOD  from check to check, default 20ms\n",
+              "  PERIOD  from check to check, default 35ms\n",
               stderr);
         return EXIT_USAGE;
     }

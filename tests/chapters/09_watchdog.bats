@@ -134,7 +134,7 @@ ending() {
 
 # about STORY [PERIOD]: what heartbeat's watchdog says in the end of a worker.
 about() {
-    run -0 heartbeat "${2:-40ms}"
+    run -0 heartbeat "${2:-100ms}"
     line=$(sed -n "/ worker=$1 /,\$p" <<<"$output" |
         grep -m 1 -E "^watchdog: (finished|stuck) ")
     limit=$(field limit_ms "$(grep " worker=$1 " <<<"$output")")
@@ -150,9 +150,9 @@ about() {
     assert_regex "$line" "^watchdog: stuck beats=4 stale_most=4 "
     assert_at_least "$limit" "$(field silence_ms "$line")"
     # Each check came a period after the one before.
-    lens '' heartbeat 20ms
+    lens '' heartbeat 60ms
     run awk '$3 == "watchdog" && / begin nanosleep / { print $NF }' "$trace"
-    assert_equal "$(sort -u <<<"$output")" "limit=20ms"
+    assert_equal "$(sort -u <<<"$output")" "limit=60ms"
 }
 
 @test "a machine that stands still costs no stale checks, only time" {
@@ -164,7 +164,7 @@ about() {
 }
 
 @test "a stuck worker is ended and reaped" {
-    lens '' heartbeat 20ms
+    lens '' heartbeat 60ms
     assert_equal "$status" 0
     run grep -cE "= kill |end kill .*sig=SIGKILL" "$trace"
     assert_output 1
