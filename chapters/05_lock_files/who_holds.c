@@ -87,7 +87,8 @@ static int on_refusal(const char *folder, int error)
 {
     (void)folder;
     not_allowed += error == EACCES || error == EPERM; /* hidepid=1 */
-    return 0;                                         /* go on */
+
+    return 0; /* go on */
 }
 
 /* Look for the file among the descriptors of all processes. */
