@@ -147,7 +147,7 @@ static pid_t start_asking(const struct call *call, enum kind kind,
         return child;
     /* Never outlive the parent. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, kinds[kind]) == -1)
+        prctl(PR_SET_NAME, "asker") == -1)
         err(EXIT_FAILURE, "prctl");
     if (getppid() != parent)
         _exit(EXIT_FAILURE);

@@ -15,6 +15,9 @@ teardown() {
 # lens FAULT PROGRAM [ARG...]: run it with this fault and its calls in trace.
 lens() {
     trace=$BATS_TEST_TMPDIR/trace
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$KIT_BUILD/chapters/09_watchdog/$2" ||
+        skip "not with an address sanitizer"
     run "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" KIT_FAULT="$1" \
         LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
         "$KIT_BUILD/chapters/09_watchdog/$2" "${@:3}"

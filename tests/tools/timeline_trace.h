@@ -76,7 +76,9 @@ static struct duration {
 
     for (; unit < 3 && ns >= 999.5; ns /= 1000)
         unit++;
-    if (ns > 0)
+    if (unit == 3 && ns > 1e8) /* more than three years */
+        snprintf(said.text, sizeof said.text, "%.0fy", ns / (365.25 * 86400));
+    else if (ns > 0)
         snprintf(said.text, sizeof said.text, ns < 999.5 ? "%.3g%s" : "%.0f%s",
                  ns, units[unit]);
     return said;
@@ -121,6 +123,8 @@ static struct call *new_call(const char *name, const char *args)
         find(args, " after=", told);
     if (!strstr(args, " = ") && find(args, " limit=", told))
         call->limit = to_ns(told);
+    if (told[0] == '-')
+        strcpy(told, "past"); /* a point in time that has passed */
     snprintf(call->name, sizeof call->name, "%s", name);
     snprintf(call->label, sizeof call->label, "%s%s%s", name,
              told[0] ? " " : "",
