@@ -42,13 +42,12 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 
-#define PERIOD (35 * NS_PER_MS)
 #define STALE_MAX 4
 #define PIECES 8
 
 enum story { WORKS, STICKS, IS_FROZEN };
 
-static int64_t period; /* from check to check; two pieces of work */
+static int64_t period, work_takes; /* from check to check; for a piece */
 static atomic_uint *beats;
 
 static void nap(int64_t duration)
@@ -63,9 +62,10 @@ static _Noreturn void work(enum story story)
     for (int piece = 0; piece < PIECES; piece++) {
         if (story == STICKS && piece == PIECES / 2 && pause() == -1)
             err(EXIT_FAILURE, "pause");
-        if (story == IS_FROZEN && piece == PIECES / 2 && killpg(0, SIGSTOP))
-            err(EXIT_FAILURE, "killpg"); /* 0: our group, watchdog and all */
-        nap(period / 2);
+        if (story == IS_FROZEN && piece == PIECES / 2 &&
+            killpg(getpgrp(), SIGSTOP) == -1) /* watchdog and all */
+            err(EXIT_FAILURE, "killpg");
+        nap(story == WORKS ? work_takes : period / 2);
         atomic_fetch_add(beats, 1); /* what is finished, by who finished it */
     }
     _exit(EXIT_SUCCESS);
@@ -117,10 +117,8 @@ static void watch(pid_t worker)
     printf("watchdog: %s beats=%u stale_most=%u silence_ms=%" PRId64 "\n",
            finished ? "finished" : "stuck", seen, stale_most,
            silence / NS_PER_MS);
-    if (!finished) {
-        kill(worker, SIGKILL);
+    if (!finished && kill(worker, SIGKILL) == 0)
         has_ended(worker, 0);
-    }
 }
 
 /* The machine: it runs a watchdog, and stops when the worker says so. */
@@ -157,13 +155,15 @@ static void tell(enum story story, const char *name)
 
 int main(int argc, char *argv[])
 {
-    if (argc > 2) {
-        fputs("usage: heartbeat [PERIOD]\n"
-              "  PERIOD  from check to check, default 35ms\n",
+    if (argc > 3) {
+        fputs("usage: heartbeat [PERIOD [PIECE]]\n"
+              "  PERIOD  from check to check, default 35ms\n"
+              "  PIECE   how long a piece of work takes, default half\n",
               stderr);
         return EXIT_USAGE;
     }
-    period = argc > 1 ? parse_duration(argv[1]) : PERIOD;
+    period = argc > 1 ? parse_duration(argv[1]) : 35 * NS_PER_MS;
+    work_takes = argc > 2 ? parse_duration(argv[2]) : period / 2;
     beats = mmap(NULL, sizeof *beats, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (beats == MAP_FAILED)

@@ -3,8 +3,6 @@
 setup() {
     load ../helpers
     use chapters/09_watchdog
-    # A crash stays one where an address sanitizer would make it an exit.
-    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0
 }
 
 # Whatever a test was about: the set that the program named must be gone.
@@ -40,9 +38,9 @@ lens() {
 }
 
 @test "a signal makes the limit of the watchdog neither longer nor shorter" {
-    lens 'semtimedop:EINTR+20ms@2-4' svsem_watchdog 150ms
+    lens 'semtimedop:EINTR+20ms@2-4' svsem_watchdog 400ms
     [[ $status -eq 3 ]] || fail "$output"
-    assert_at_least 150 "$(field waited_ms "${lines[5]}")"
+    assert_at_least 400 "$(field waited_ms "${lines[5]}")"
     # Each wait after an interruption got what was left, and no more.
     run awk '/ begin semtimedop set=.* ops=1\/-1/ {
                  sub(/.*limit=/, ""); print $0 + 0 }' "$trace"
@@ -67,11 +65,9 @@ lens() {
     assert_line "watchdog: ended number=1 group=gone"
     run grep -cE ' end kill(pg)? .*sig=(SIGKILL|9)' "$trace"
     assert_output 1
-    # The helper was in its poll(), which has no end for who is killed there.
-    run awk '$3 == "helper" && / begin poll /  { begun[$2] }
-             $3 == "helper" && / end poll / { delete begun[$2] }
-             END { for (i in begun) n++; print n + 0 }' "$trace"
-    assert_output 1
+    # Its helper has not come to the end of its hour; the two others have.
+    run grep -c 'helper [0-9]* end poll .* = 0$' "$trace"
+    assert_output 2
 }
 
 # ending NAME: what crash_or_hang has found out about it.
@@ -137,9 +133,10 @@ ending() {
     assert_output "crash_or_hang: syscall pidfd_open: Function not implemented"
 }
 
-# about STORY [PERIOD]: what heartbeat's watchdog says in the end of a worker.
+# about STORY: what heartbeat's watchdog says in the end of a worker. One whose
+# piece takes two periods has stale checks, but not four in a row.
 about() {
-    run -0 heartbeat "${2:-100ms}"
+    run -0 heartbeat 100ms 200ms
     line=$(sed -n "/ worker=$1 /,\$p" <<<"$output" |
         grep -m 1 -E "^watchdog: (finished|stuck) ")
     limit=$(field limit_ms "$(grep " worker=$1 " <<<"$output")")

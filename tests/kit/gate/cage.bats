@@ -4,13 +4,14 @@
 
 setup() {
     load ../../helpers
+    unset KIT_TIME_SCALE # the tests know the times that are told
     # What an ordinary user must be able to reach, and a folder to write in.
     home=$(mktemp -d /tmp/cage-test.XXXXXX)
     chmod 755 "$home"
     cp "${KIT_BUILD:?run me with: make check}"/tools/{bound,cage,cage_calls.so} \
         "$KIT_BUILD"/kit/{wild,unruly} "$home"
-    mkdir -m 1777 "$home/work"
-    cd "$home/work"
+    mkdir -m 1777 "$home/room"
+    cd "$home/room"
     PATH=$home:/usr/bin:/bin
     said=$BATS_TEST_TMPDIR/said
     limit=20s
@@ -36,7 +37,7 @@ go() {
     way=$1 starter=() flags=()
     [[ $way == root* ]] || starter=("${user[@]}")
     [[ $way != *-n ]] || flags=(-n)
-    rm -rf "$home/work/"*
+    rm -rf "$home/room/"*
 }
 
 # caged CODE ARG...: run bound, cage and a program, which must end with CODE
@@ -483,8 +484,8 @@ as_usual() {
     rm "$home"/chapters/*.d
     for way in "${ways[0]}" user-n; do
         go "$way"
-        mkdir -m 1777 "$home/work/$way"
-        cd "$home/work/$way"
+        mkdir -m 1777 "$home/room/$way"
+        cd "$home/room/$way"
         local programs=("$home/chapters/"*) running=()
         for program in "${programs[@]}"; do
             as_usual "$program" >"$said.${program##*/}" 2>&1 3>&- </dev/null &
