@@ -50,8 +50,7 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 
-#define LIMIT (250 * NS_PER_MS)
-#define PATIENCE_LIMIT (30 * NS_PER_MS) /* for the semaphore */
+#define OWN_LIMIT (30 * NS_PER_MS) /* for the semaphore, where it has one */
 #define STEP (20 * NS_PER_MS)
 #define NAP (5 * NS_PER_MS)
 
@@ -123,9 +122,9 @@ static bool send_by(int fd, int64_t deadline)
     }
 }
 
-static void change_count(short by, short flags)
+static void change_count(short by)
 {
-    struct sembuf op = {.sem_num = 0, .sem_op = by, .sem_flg = flags};
+    struct sembuf op = {.sem_num = 0, .sem_op = by, .sem_flg = IPC_NOWAIT};
 
     if (semop(set, &op, 1) == -1)
         err(EXIT_FAILURE, "semop");
@@ -140,101 +139,57 @@ static int open_lock(void)
 }
 
 /* The job. Return NOTHING, or the step at which the time was over. */
-static enum step work_by(int fd, int64_t deadline, int64_t patience)
+static enum step work_by(int fd, int64_t deadline, int64_t own_limit)
 {
     enum step late = LOCK;
     int lock = open_lock();
 
     if (lock_by(lock, deadline)) {
         late = SEMAPHORE;
-        if (take_by(earlier(deadline, now_ns() + patience))) {
+        if (take_by(earlier(deadline, now_ns() + own_limit))) {
             late = send_by(fd, deadline) ? NOTHING : SEND;
-            change_count(1, 0);
+            change_count(1);
         }
     }
     close(lock); /* which unlocks it, if it was ours */
     return late;
 }
 
-/* Have all, then let go of one thing after the other, and read. */
-static _Noreturn void be_rival(int fd, int64_t time, enum step hangs)
+/* It has all three, lets go of one after the other, and reads. */
+static _Noreturn void be_rival(int fd, int lock, enum step hangs, pid_t job)
 {
-    int lock = open_lock();
+    struct timespec pause_for = to_timespec(STEP);
+    ssize_t length;
 
-    if (flock(lock, LOCK_EX | LOCK_NB) == -1)
-        err(EXIT_FAILURE, "flock");
-    change_count(-1, IPC_NOWAIT | SEM_UNDO);
-    if (send(fd, "ready", 5, MSG_NOSIGNAL) == -1)
-        err(EXIT_FAILURE, "send");
+    /* Never outlive the job. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+        prctl(PR_SET_NAME, "rival") == -1)
+        err(EXIT_FAILURE, "prctl");
+    if (getppid() != job)
+        _exit(EXIT_FAILURE);
     for (enum step step = LOCK; step <= SEND; step++) {
-        struct timespec until =
-            to_timespec(time += step == hangs ? DURATION_MAX : STEP);
-        errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-        if (errno != 0)
-            err(EXIT_FAILURE, "clock_nanosleep");
+        if (step == hangs && pause() == -1)
+            err(EXIT_FAILURE, "pause");
+        if (nanosleep(&pause_for, NULL) == -1)
+            err(EXIT_FAILURE, "nanosleep");
         if (step == LOCK)
             close(lock);
         if (step == SEMAPHORE)
-            change_count(1, SEM_UNDO);
+            change_count(1);
     }
-    ssize_t length;
     while ((length = recv(fd, message, sizeof message, 0)) == sizeof message)
         continue; /* older requests, longer than ours */
     if (length == -1)
         err(EXIT_FAILURE, "recv");
     printf("server: received left_ms=%" PRId64 "\n", message[0] / NS_PER_MS);
-    exit(EXIT_SUCCESS);
+    _exit(EXIT_SUCCESS);
 }
 
-/* Return when it has all, and older requests fill the way to it. */
-static pid_t start_rival(int pair[2], int64_t start, enum step hangs)
+/* All is free at the end, unless the job has kept something. */
+static void tell(enum step late, int64_t limit, int64_t waited)
 {
-    pid_t job = getpid(), rival = fork();
-    if (rival == -1)
-        err(EXIT_FAILURE, "fork");
-    if (rival == 0) {
-        /* Never outlive the job. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, "rival") == -1)
-            err(EXIT_FAILURE, "prctl");
-        if (getppid() != job)
-            _exit(EXIT_FAILURE);
-        close(pair[0]);
-        be_rival(pair[1], start, hangs);
-    }
-    close(pair[1]);
-    errno = EPIPE; /* if it reads 0, the end: the rival failed, and said why */
-    if (recv(pair[0], message, sizeof message, 0) < 1)
-        err(EXIT_FAILURE, "recv");
-    while (send(pair[0], message, sizeof message, MSG_DONTWAIT) != -1)
-        continue;
-    if (errno != EAGAIN)
-        err(EXIT_FAILURE, "send");
-    return rival;
-}
-
-static int play(enum step hangs, int64_t limit)
-{
-    int pair[2], status;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    int64_t start = now_ns();
-    int64_t patience = hangs == PATIENCE ? PATIENCE_LIMIT : DURATION_MAX;
-    pid_t rival =
-        start_rival(pair, start, hangs == PATIENCE ? SEMAPHORE : hangs);
-    enum step late = work_by(pair[0], start + limit, patience);
-    int64_t waited = now_ns() - start;
-
-    if (late != NOTHING && kill(rival, SIGKILL) == -1)
-        err(EXIT_FAILURE, "kill");
-    if (waitpid(rival, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        errx(EXIT_FAILURE, "waitpid: the rival has failed");
-    close(pair[0]);
-
-    /* All is free, unless the job has kept something. */
     int count = semctl(set, 0, GETVAL), lock = open_lock();
+
     if (count == -1)
         err(EXIT_FAILURE, "semctl");
     bool is_free = flock(lock, LOCK_EX | LOCK_NB) == 0;
@@ -246,27 +201,62 @@ static int play(enum step hangs, int64_t limit)
            late == NOTHING ? "done" : "gave_up at=",
            late == NOTHING ? "" : steps[late], limit / NS_PER_MS,
            waited / NS_PER_MS, is_free ? "free" : "taken", count);
-    return late == NOTHING ? EXIT_SUCCESS : EXIT_TIMED_OUT;
 }
 
-static _Noreturn void usage(void)
+/* All three are taken, and the rival has them, when the time begins. */
+static int play(enum step hangs, int64_t limit)
 {
-    fputs("usage: one_budget [LIMIT [nothing|lock|semaphore|send|patience]]\n"
-          "  LIMIT      for the whole job, default 250ms\n"
-          "  Without a word for what hangs, all of them.\n",
-          stderr);
-    exit(EXIT_USAGE);
+    int64_t own_limit = hangs == PATIENCE ? OWN_LIMIT : DURATION_MAX;
+    int pair[2], status, lock = open_lock();
+
+    hangs = hangs == PATIENCE ? SEMAPHORE : hangs;
+    if (flock(lock, LOCK_EX | LOCK_NB) == -1)
+        err(EXIT_FAILURE, "flock");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+        err(EXIT_FAILURE, "socketpair");
+    while (send(pair[0], message, sizeof message, MSG_DONTWAIT) != -1)
+        continue; /* older requests fill the way to it */
+    if (errno != EAGAIN)
+        err(EXIT_FAILURE, "send");
+
+    int64_t start = now_ns();
+    pid_t job = getpid(), rival = fork();
+    if (rival == -1)
+        err(EXIT_FAILURE, "fork");
+    close(pair[rival == 0 ? 0 : 1]); /* each keeps one end */
+    if (rival == 0)
+        be_rival(pair[1], lock, hangs, job);
+    close(lock);
+    enum step late = work_by(pair[0], start + limit, own_limit);
+    int64_t waited = now_ns() - start;
+
+    if (late != NOTHING && kill(rival, SIGKILL) == -1)
+        err(EXIT_FAILURE, "kill");
+    if (waitpid(rival, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        errx(EXIT_FAILURE, "waitpid: the rival has failed");
+    close(pair[0]);
+    if (hangs <= SEMAPHORE)
+        change_count(1); /* which the rival has not */
+    tell(late, limit, waited);
+    change_count(-1);
+    return late == NOTHING ? EXIT_SUCCESS : EXIT_TIMED_OUT;
 }
 
 int main(int argc, char *argv[])
 {
     enum step hangs = LOCK;
-    if (argc > 3)
-        usage();
-    int64_t limit = argc > 1 ? parse_duration(argv[1]) : LIMIT;
-    while (argc > 2 && strcmp(argv[2], steps[hangs]) != 0)
-        if (hangs++ == NOTHING)
-            usage();
+    while (argc == 3 && hangs <= NOTHING && strcmp(argv[2], steps[hangs]) != 0)
+        hangs++;
+    if (argc > 3 || hangs > NOTHING) {
+        fputs("usage: one_budget [LIMIT [nothing|lock|semaphore|send|patience]]"
+              "\n  LIMIT      for the whole job, default 250ms\n"
+              "  Without a word for what hangs, all of them.\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    int64_t limit = argc > 1 ? parse_duration(argv[1]) : 250 * NS_PER_MS;
 
     set = semget(IPC_PRIVATE, 1, 0600); /* Linux starts it at 0 */
     if (set == -1)
@@ -278,7 +268,6 @@ int main(int argc, char *argv[])
     snprintf(lock_path, sizeof lock_path, "%s/lock", dir);
     setlinebuf(stdout); /* empty at fork() */
     printf("story: begins dir=%s set=%d\n", dir, set);
-    change_count(1, 0);
     if (argc > 2)
         return play(hangs, limit);
     play(NOTHING, limit);

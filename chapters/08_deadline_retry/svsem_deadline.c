@@ -38,8 +38,6 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 
-#define LIMIT (200 * NS_PER_MS)
-#define EVERY (60 * NS_PER_MS)
 #define NUDGES 6
 
 static volatile sig_atomic_t interrupted;
@@ -85,6 +83,14 @@ static int take_by(int set, int64_t deadline)
     }
 }
 
+static void post(int set)
+{
+    struct sembuf post = {.sem_num = 0, .sem_op = 1};
+
+    if (semop(set, &post, 1) == -1)
+        err(EXIT_FAILURE, "semop");
+}
+
 static pid_t start_neighbour(int set, int64_t every)
 {
     pid_t waiter = getpid();
@@ -102,31 +108,14 @@ static pid_t start_neighbour(int set, int64_t every)
         _exit(EXIT_FAILURE);
 
     struct timespec pause = to_timespec(every);
-    for (int i = 0; i < NUDGES; i++) {
+    for (int i = 0; i <= NUDGES; i++) {
         if (nanosleep(&pause, NULL) == -1)
             err(EXIT_FAILURE, "nanosleep");
-        if (kill(waiter, SIGUSR1) == -1)
+        if (i < NUDGES && kill(waiter, SIGUSR1) == -1)
             err(EXIT_FAILURE, "kill");
     }
-    if (nanosleep(&pause, NULL) == -1)
-        err(EXIT_FAILURE, "nanosleep");
-    struct sembuf post = {.sem_num = 0, .sem_op = 1};
-    if (semop(set, &post, 1) == -1)
-        err(EXIT_FAILURE, "semop");
+    post(set);
     _exit(EXIT_SUCCESS);
-}
-
-/* Stop the neighbour, if it has not ended by itself, and it must not fail. */
-static void stop_neighbour(pid_t neighbour)
-{
-    int status;
-
-    if (kill(neighbour, SIGKILL) == -1)
-        err(EXIT_FAILURE, "kill");
-    if (waitpid(neighbour, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        errx(EXIT_FAILURE, "waitpid: the neighbour has failed");
 }
 
 /* Wait one way, among nudges, and say how it ended. */
@@ -135,6 +124,7 @@ static int wait_and_tell(const char *way, int set, int64_t limit, int64_t every)
     printf("waiter: waiting way=%s limit_ms=%" PRId64 " set=%d\n", way,
            limit / NS_PER_MS, set);
     interrupted = 0;
+    int status;
     int64_t start = now_ns();
     pid_t neighbour = start_neighbour(set, every);
 
@@ -143,7 +133,12 @@ static int wait_and_tell(const char *way, int set, int64_t limit, int64_t every)
     if (rc == -1 && errno != EAGAIN)
         err(EXIT_FAILURE, "semtimedop");
     int64_t waited = now_ns() - start;
-    stop_neighbour(neighbour);
+    if (kill(neighbour, SIGKILL) == -1)
+        err(EXIT_FAILURE, "kill");
+    if (waitpid(neighbour, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        errx(EXIT_FAILURE, "waitpid: the neighbour has failed");
 
     printf("waiter: %s waited_ms=%" PRId64 " interrupted=%d\n",
            rc == 0 ? "acquired" : "timed_out", waited / NS_PER_MS,
@@ -151,33 +146,28 @@ static int wait_and_tell(const char *way, int set, int64_t limit, int64_t every)
     return rc == 0 ? EXIT_SUCCESS : EXIT_TIMED_OUT;
 }
 
-static _Noreturn void usage(void)
-{
-    fputs("usage: svsem_deadline [naive|deadline [LIMIT [EVERY [free]]]]\n"
-          "  LIMIT  give up after this long, default 200ms\n"
-          "  EVERY  the pause between two nudges, default 60ms\n"
-          "  free   somebody has posted already\n"
-          "  Without arguments, one way after the other.\n",
-          stderr);
-    exit(EXIT_USAGE);
-}
-
 int main(int argc, char *argv[])
 {
     const char *way = argc > 1 ? argv[1] : NULL;
     if (argc > 5 || (argc > 4 && strcmp(argv[4], "free") != 0) ||
-        (way && strcmp(way, "naive") != 0 && strcmp(way, "deadline") != 0))
-        usage();
-    int64_t limit = argc > 2 ? parse_duration(argv[2]) : LIMIT;
-    int64_t every = argc > 3 ? parse_duration(argv[3]) : EVERY;
+        (way && strcmp(way, "naive") != 0 && strcmp(way, "deadline") != 0)) {
+        fputs("usage: svsem_deadline [naive|deadline [LIMIT [EVERY [free]]]]\n"
+              "  LIMIT  give up after this long, default 200ms\n"
+              "  EVERY  the pause between two nudges, default 60ms\n"
+              "  free   somebody has posted already\n"
+              "  Without arguments, one way after the other.\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    int64_t limit = argc > 2 ? parse_duration(argv[2]) : 200 * NS_PER_MS;
+    int64_t every = argc > 3 ? parse_duration(argv[3]) : 60 * NS_PER_MS;
 
     int set = semget(IPC_PRIVATE, 1, 0600); /* Linux starts it at 0 */
     if (set == -1)
         err(EXIT_FAILURE, "semget");
     guard_semaphore_set(set);
-    struct sembuf post = {.sem_num = 0, .sem_op = 1};
-    if (argc > 4 && semop(set, &post, 1) == -1)
-        err(EXIT_FAILURE, "semop");
+    if (argc > 4)
+        post(set);
 
     struct sigaction nudge = {.sa_handler = on_nudge, .sa_flags = SA_RESTART};
     if (sigaction(SIGUSR1, &nudge, NULL) == -1)

@@ -129,7 +129,8 @@ limits() {
     assert_at_least 20 "$(field waited_ms "${lines[1]}")"
     run -0 limits
     assert_equal "${lines[-1]}" nowait
-    [[ ${lines[-2]} != nowait ]] || fail "more than one last look"
+    [[ ${#lines[@]} -eq 1 || ${lines[-2]} != nowait ]] ||
+        fail "more than one last look"
 }
 
 # answers CALL: what which_clock says about it. One run will do for all tests.
@@ -223,7 +224,8 @@ gives_up() {
 }
 
 @test "a step that comes after the deadline asks once, and does not wait" {
-    KIT_FAULT='0/flock:EAGAIN+60ms@1' watch one_budget 50ms lock
+    # The first flock() is not the job's: it is how the lock comes to be taken.
+    KIT_FAULT='0/flock:EAGAIN+60ms@2' watch one_budget 50ms lock
     gives_up lock
     run -0 limits nanosleep
     assert_output ""
