@@ -196,7 +196,7 @@ gives_up() {
 
 @test "whichever step the deadline strikes in, what was acquired is let go" {
     for step in lock semaphore send; do
-        run one_budget 400ms $step
+        run one_budget "$((400 * ${KIT_TIME_SCALE:-1}))ms" $step
         gives_up $step
     done
 }
