@@ -99,6 +99,14 @@ ended() {
         [[ $output == *"copier: timed_out "* ]] || mistake_in_waiting \
             "'done' never came. Wanted: -1 and EAGAIN. Instead: $(ended)"
     done
+    looks=$(awk '$2 != "0:0" { next }
+        $5 == "end" && $6 == "semtimedop" { looks = 0 }
+        $6 ~ /^(clock_gettime|gettimeofday|time)$/ { looks++ }
+        $5 == "begin" && $6 ~ /^(p?poll|p?select)$/ { print looks + 0 }' "$trace")
+    [[ $looks -gt 0 ]] || mistake_in_waiting \
+        "Between the second step and the third it did not look at the clock: how" \
+        "long the second took, it does not know. Wanted: what is left when the" \
+        "third begins."
 }
 
 # requirement 3
