@@ -115,4 +115,9 @@ ended() {
             "Instead: $(ended)"
     [[ $(asked) -eq 1 ]] || mistake_in_waiting \
         "flock() failed with ENOLCK, and it asked again. Wanted: to say so at once."
+    # The last question may fail so, too.
+    KIT_FAULT=flock:ENOLCK subject lock 0s
+    [[ $status -eq 1 ]] || mistake_in_waiting \
+        "The deadline had passed, and the last question failed with ENOLCK. That" \
+        "was taken for \"taken\". Wanted: exit code 1. Instead: $(ended)"
 }

@@ -129,4 +129,9 @@ ended() {
     [[ $(waits 60 | wc -l) -eq 1 ]] || mistake_in_waiting \
         "poll() failed with ENOMEM, and it waited again before it said so." \
         "Wanted: -1 at once."
+    fault EAGAIN@1
+    subject 60ms
+    [[ $status -eq 1 ]] || mistake_in_waiting \
+        "poll() failed with EAGAIN, which for poll() is neither an interruption" \
+        "nor a timeout. Wanted: -1 and this errno. Instead: $(ended)"
 }
