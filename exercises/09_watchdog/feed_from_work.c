@@ -79,7 +79,8 @@ static void *feed(void *none)
  * TODO: a helper beats, and goes on when the work does not.
  *
  *   1. When the work is stuck there are no beats: the watchdog has to notice.
- *   2. Each piece that is finished is one beat. One that has begun is none.
+ *   2. Each piece that is finished is one beat, before the next one begins. One
+ *      that has begun is none.
  */
 static void work(int stuck)
 {

@@ -33,6 +33,13 @@ told() {
     [[ $line == "watchdog: late "* ]] || mistake_in_waiting \
         "stuck has never posted, and the watchdog said: $line" \
         "it took the post of lingers, which came while that one ended"
+    for job in "1 just_late" "2 stuck" "3 lingers" "4 stuck"; do
+        # shellcheck disable=SC2086 # two words
+        told $job
+        [[ $line == *" count=0 "* ]] || mistake_in_waiting \
+            "when job ${job#* } was over its post was still there: $line" \
+            "whoever waits next takes it"
+    done
 }
 
 # requirement 2
