@@ -8,7 +8,7 @@
  * stale checks in a row the worker is stuck.
  *
  * Why not take the time since the last beat? Here the machine stops, as a
- * laptop does that sleeps: watchdog and worker stand still for twice the
+ * virtual one is paused: watchdog and worker stand still for twice the
  * limit. By the clock the worker is late. But the watchdog has not checked
  * meanwhile, and one check may be stale, or none.
  *
