@@ -194,11 +194,14 @@ int main(int argc, char *argv[])
     };
     int count = 0, new_one = 0;
 
-    (void)argv;
-    if (argc > 1) {
-        fputs("usage: slow_reader_out\n", stderr);
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "two") != 0)) {
+        fputs("usage: slow_reader_out [two]\n"
+              "  two  the late reader is slow, too\n",
+              stderr);
         return EXIT_USAGE;
     }
+    if (argc == 2)
+        readers[2].kind = "slow";
     for (; count < 4; count++)
         join(&server, &readers[count], 1);
 

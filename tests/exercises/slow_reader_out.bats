@@ -74,6 +74,15 @@ gets_all() {
         "Reader 2 is cut off, and its socket fd=$closed is still open: a new" \
         "reader got fd=$fd, not the number of a closed one." \
         "Wanted: close(), which gives the descriptor back."
+    subject two
+    [[ $output == *": reader=3 "* ]] || return 0 # that is requirement 3
+    reader 2
+    slow=$cut_off
+    reader 3
+    [[ $cut_off -eq $slow ]] || mistake \
+        "With 'two' readers 2 and 3 are slow, and both were full when message" \
+        "$slow came. $who was cut off with message $cut_off (0 is never)." \
+        "Wanted: each reader that is full, however many there are."
 }
 
 # requirement 2

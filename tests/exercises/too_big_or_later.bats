@@ -133,6 +133,12 @@ in_pieces() {
         -z $(in_pieces 1 $((sndbuf - 1))) ]] || mistake \
         "A record of $((sndbuf - 1)) bytes was to be sent whole or set aside." \
         "The program printed:" "$output"
+
+    KIT_FAULT='0/send:EMSGSIZE@1;0/sendmsg:EMSGSIZE@1' subject s
+    [[ $(aside) == 1 && -z $(received) ]] || mistake \
+        "The kernel said EMSGSIZE of a small record. Set aside were: $(aside)," \
+        "received: $(received). Wanted: 1, and none. Which size is too big," \
+        "the kernel says, and not a sum of yours."
 }
 
 # requirement 4
