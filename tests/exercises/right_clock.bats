@@ -44,6 +44,10 @@ waits() {
 keeps() {
     local at given most least words waited=''
     while read -r at given most least words; do
+        [[ $words != -* ]] || mistake \
+            "The $at was given a time that had passed long before, and was not" \
+            "waited for. Is it a time on another clock, or a duration?" \
+            "Wanted: the deadline, on the clock that the call counts on."
         ((given <= most + 1000)) || mistake \
             "$2 the $at was waited for up to $words, and" \
             "of the 40 ms at most $most us were left."
