@@ -24,6 +24,8 @@ at() {
     [[ $(at 4000) == stopped && $status -eq 3 ]] ||
         mistake "at the fourth end: $(at 4000), exit code $status"
     subject 0 10s 1s
+    ((status < 128)) || mistake \
+        "with a limit of 0 the program was ended by signal $((status - 128))"
     [[ $(at 1000) == stopped ]] ||
         mistake "no restart is allowed, and it has $(at 1000)"
 }
@@ -49,7 +51,7 @@ $(at 12000)"
     subject 2 10s $(seq -f '%gs' 6 6 1200)
     [[ $status -eq 0 ]] || mistake \
         "2 are allowed in 10 s, and it ended 200 times, each 6 s: exit code $status" \
-        "after $(tail -n 1 <<<"$output")"
+        "after $(tail -n 1 <<<"$output"). There is memory for 100 restarts, at[]"
 }
 
 # requirement 3
