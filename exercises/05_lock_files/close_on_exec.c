@@ -52,7 +52,8 @@ static int line[2]; /* our end, and what will be the script's stdin, stdout */
  *      that is started, say by another thread, could inherit a descriptor.
  *   3. As now, the descriptor that you return is FIRST or above, and the
  *      server has no other one of the file.
- *   4. As now, the server has the lock while it lives.
+ *   4. As now, the server has the lock while it lives; who is refused gets -1
+ *      and errno.
  */
 static int lock_file(void)
 {

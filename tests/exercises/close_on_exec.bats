@@ -79,4 +79,14 @@ by_server() {
         "The server is alive, and the next one has started: two servers." \
         "Who unlocks through a descriptor that he has inherited unlocks for" \
         "all: the lock is one, and belongs to the open file description."
+    [[ $(by_server flock) != *LOCK_SH* ]] || mistake \
+        "The lock is shared, LOCK_SH: a second server with the same program" \
+        "would get it, too. Wanted: LOCK_EX, as it was."
+    KIT_FAULT=flock:EAGAIN subject
+    [[ $output != *"server: locked"* ]] || mistake \
+        "flock() was refused, EAGAIN, and the server took the descriptor for" \
+        "a lock all the same. Wanted: -1, and its errno."
+    [[ $output == *"lock_file: Resource temporarily unavailable"* ]] || mistake \
+        "flock() was refused, EAGAIN, and the program said:" "$output" \
+        "Wanted: -1, with errno as flock() has left it."
 }
