@@ -80,19 +80,20 @@ ended() {
 # requirement 2
 @test "a lock that stays taken is given up at the deadline" {
     local what given left words
-    KIT_FAULT=flock:EAGAIN subject lock 50ms
+    # Less than a nap: naps that last too long, on a busy machine, hide nothing.
+    KIT_FAULT=flock:EAGAIN subject lock 15ms
     [[ $output == *"waiter: timed_out "* ]] || mistake_in_waiting \
-        "The lock stayed taken for longer than 50 ms. Wanted: false." \
+        "The lock stayed taken for longer than 15 ms. Wanted: false." \
         "Instead: $(ended)"
     waited=$(field waited_ms "${output##*$'\n'}")
-    ((waited >= 50)) || mistake_in_waiting \
-        "It gave up after $waited ms of 50: before the deadline."
+    ((waited >= 15)) || mistake_in_waiting \
+        "It gave up after $waited ms of 15: before the deadline."
     while read -r what given left words; do
         [[ $what == asked ]] || ((given <= (left > 0 ? left : 0) + 1000)) ||
             mistake_in_waiting \
-                "Of 50 ms at most $left us were left, and it began to nap for $words:" \
+                "Of 15 ms at most $left us were left, and it began to nap for $words:" \
                 "past the deadline. Wanted: NAP, or what is left if that is less."
-    done < <(did 50)
+    done < <(did 15)
 }
 
 # requirement 3
