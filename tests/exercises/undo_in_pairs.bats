@@ -47,6 +47,11 @@ undone() {
             no,yes) echo "the post is undone at its end, and the take is not" ;;
             *) echo "another worker has one of the two tickets all the while" ;;
         esac)"
+    # The program itself sets the counts before there are others.
+    awk '$2 != "0:0" && / semctl .* cmd=(SETVAL|SETALL) / { found = 1 }
+        END { exit !found }' "$trace" || return 0
+    mistake "Read, and then set: what others take and post in between is lost." \
+        "Wanted: one step, semop() with +1."
 }
 
 # requirement 3
