@@ -238,10 +238,13 @@ static void write_line(const struct text *line)
     KERNEL(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, 8);
 }
 
-/* The thread's name, as in ps. */
+/* The thread's name, as in ps, where it is cut: the program's own is whole. */
 static const char *my_name(char name[16])
 {
     KERNEL(SYS_prctl, PR_GET_NAME, (long)name);
+    if (strlen(name) == 15 &&
+        strncmp(name, program_invocation_short_name, 15) == 0)
+        return program_invocation_short_name;
     return name;
 }
 
