@@ -40,20 +40,20 @@ setup() {
 }
 
 @test "an orphan is reported, and ended" {
-    run -1 strike -t 300ms TERM line:2 main unruly orphan
+    run -1 strike -t 1s TERM line:2 main unruly orphan
     assert_output "unruly: TERM line:2 main: left behind: process 'orphan', killed"
 }
 
 @test "a daemon, in a session of its own and without output, is reported" {
-    run -1 strike -t 300ms TERM line:2 main unruly daemon
+    run -1 strike -t 1s TERM line:2 main unruly daemon
     assert_output "unruly: TERM line:2 main: left behind: process 'daemon', killed"
 }
 
 @test "each aim hits whom it names" {
     local left="left behind: process 'unruly', killed"
-    run -1 strike -t 300ms TERM line:2 main unruly pair
+    run -1 strike -t 1s TERM line:2 main unruly pair
     assert_output "unruly: TERM line:2 main: $left"
-    run -1 strike -t 300ms TERM line:2 member:1 unruly pair
+    run -1 strike -t 1s TERM line:2 member:1 unruly pair
     assert_output "unruly: TERM line:2 member:1: $left"
     for aim in group names member:2; do
         run -0 strike TERM line:2 "$aim" unruly pair

@@ -196,7 +196,7 @@ static pid_t start(char *argv[], int sig, int *from_program)
 static _Noreturn void usage(void)
 {
     fputs("usage: strike [-t LIMIT] SIGNAL MOMENT AIM PROGRAM [ARG...]\n"
-          "  LIMIT   for all that the program does, default 20s\n"
+          "  LIMIT   for what the program does when it is struck, default 20s\n"
           "  SIGNAL  KILL, TERM, INT, HUP, QUIT, SEGV or PIPE\n"
           "  MOMENT  line:N, exec or start:USEC\n"
           "  AIM     main, group, names or member:K\n",
@@ -271,7 +271,7 @@ static bool hit(const char *aim, int sig, pid_t program, const char *name)
 
 int main(int argc, char *argv[])
 {
-    int64_t limit = 20 * NS_PER_SEC;
+    int64_t most = 20 * NS_PER_SEC, limit = most;
     for (int option; (option = getopt(argc, argv, "+t:")) != -1;)
         if (option == 't')
             limit = parse_duration(optarg);
@@ -284,16 +284,18 @@ int main(int argc, char *argv[])
     const char *moment = argv[1], *aim = argv[2], *name = basename(argv[3]);
     snprintf(title, sizeof title, "%s: %s %s %s", name, argv[0], moment, aim);
     const char *scale = getenv("KIT_TIME_SCALE");
-    deadline = now_ns() + limit * (scale ? parse_count(scale) : 1);
+    long patience = scale ? parse_count(scale) : 1;
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 
     int from_program;
+    deadline = now_ns() + most * patience; /* for the moment to come */
     pid_t program = start(argv + 3, sig, &from_program);
     bool struck =
         wait_for(moment, from_program) && hit(aim, sig, program, name);
     if (!struck)
         kill(program, SIGKILL); /* that must leave nothing either */
+    deadline = now_ns() + limit * patience;
     read_lines(from_program, LONG_MAX);
     if (!family_ends())
         end_family();
