@@ -33,18 +33,18 @@ bounded() {
 }
 
 @test "a program that hangs is killed at the limit, and named" {
-    bounded 124 -t 300ms unruly hang
+    bounded 124 -t 1s unruly hang
     assert_line --index 1 --partial "bound: hung: 'unruly' still ran after "
 }
 
 @test "a program that ignores TERM, INT, HUP and QUIT is killed all the same" {
-    bounded 124 -t 300ms unruly deaf
+    bounded 124 -t 1s unruly deaf
     assert_line "unruly: deaf"
     assert_line --partial "bound: hung: 'unruly' still ran after "
 }
 
 @test "a program that has stopped itself is killed all the same" {
-    bounded 124 -t 300ms unruly stopped
+    bounded 124 -t 1s unruly stopped
     assert_line --partial "bound: hung: 'unruly' still ran after "
 }
 
@@ -77,33 +77,33 @@ bounded() {
 }
 
 @test "a fork bomb is ended, down to the last process" {
-    bounded 124 -t 300ms unruly bomb
+    bounded 124 -t 1s unruly bomb
     assert_line --partial "bound: hung: 'bomb' still ran after "
     assert_line --regexp '^bound: and [0-9]+ more$'
 }
 
 @test "a process that flees from pid to pid is caught" {
-    bounded 124 -t 300ms unruly phoenix
+    bounded 124 -t 1s unruly phoenix
     assert_line "phoenix: pid=$(sed -n 's/phoenix: pid=//p' "$said")"
     refute_line --partial "could not be killed"
     refute_line --partial "left behind"
 }
 
 @test "a program that hides in bound's own process group is killed alone" {
-    bounded 124 -t 300ms unruly deserter
+    bounded 124 -t 1s unruly deserter
     assert_line --partial "bound: hung: 'deserter) Z 1 1' still ran after "
     refute_line --partial "left behind"
 }
 
 @test "the guardian of a program that hangs removes its set" {
-    bounded 124 -t 300ms unruly guarded
+    bounded 124 -t 1s unruly guarded
     assert_line --partial "bound: hung: 'unruly' still ran after "
     refute_line --partial guardian
     run ! set_exists "$(field set "${lines[1]}")"
 }
 
 @test "a guardian that does not end is killed after all, and named" {
-    bounded 124 -t 300ms unruly impostor
+    bounded 124 -t 1s unruly impostor
     assert_line --partial "bound: hung: 'unruly' still ran after "
     assert_line --partial "bound: left behind: 'guardian' outlived the program by "
 }
@@ -113,13 +113,13 @@ bounded() {
 }
 
 @test "what bound says begins on a line of its own, after the program's words" {
-    bounded 124 -t 300ms unruly prompt
+    bounded 124 -t 1s unruly prompt
     assert_line --index 1 "Password: "
     assert_line --index 2 --partial "bound: hung: "
 }
 
 @test "a child that has ended, but was not waited for, is not named" {
-    bounded 124 -t 300ms unruly zombie
+    bounded 124 -t 1s unruly zombie
     assert_line --index 1 --partial "bound: hung: 'unruly' still ran after "
     assert_equal "${#lines[@]}" 2
 }
