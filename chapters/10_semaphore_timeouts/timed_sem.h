@@ -50,7 +50,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -258,7 +257,7 @@ static inline int timed_sem_release(struct timed_sems *table, int number)
 static struct {
     struct timed_sems *table;
     pid_t pid;
-    int reporter; /* a pipe: one byte when it ends as it should, or none */
+    int reporter;
 } timed_sem_opener;
 
 /* Readable when the reporter has ended, which it should not do before us: for
@@ -275,11 +274,6 @@ static inline _Noreturn void timed_sem_fail(const char *call)
         warn("%s", call);
     fflush(NULL);
     _exit(EXIT_FAILURE);
-}
-
-static inline void timed_sem_reporter_fails(void)
-{
-    _exit(EXIT_FAILURE); /* before what the program has left for exit() */
 }
 
 /* At exit() the reporter writes what is due, and ends. If it has failed, so
@@ -310,47 +304,6 @@ static inline void timed_sems_close(void)
     }
 }
 
-/*
- * Start the reporter. As an orphan it is never in the way of who waits for
- * any child. Its life hangs on a pipe that all of us can write into.
- */
-static inline void timed_sem_start_reporter(struct timed_sems *table)
-{
-    int lifeline[2], end[2], status;
-    sigset_t all, before;
-
-    if (pipe2(lifeline, O_CLOEXEC) == -1 || pipe2(end, O_CLOEXEC) == -1)
-        err(EXIT_FAILURE, "pipe2");
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child == 0) {
-        pid_t reporter = fork();
-        if (reporter != 0)
-            _exit(reporter == -1 ? errno : 0);
-        atexit(timed_sem_reporter_fails);
-        if (prctl(PR_SET_NAME, "reporter") == -1)
-            err(EXIT_FAILURE, "prctl");
-        close(lifeline[1]);
-        close(end[0]);
-        table->reporter = getpid();
-        timed_sem_report(table, lifeline[0]);
-        if (write(end[1], "", 1) == -1)
-            err(EXIT_FAILURE, "write");
-        _exit(EXIT_SUCCESS);
-    }
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
-    if (errno != 0)
-        err(EXIT_FAILURE, "fork");
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    close(lifeline[0]);
-    close(end[1]);
-    timed_sem_opener.reporter = end[0];
-}
 /* The table itself: a file without a name, that cannot be cut short under
    who has mapped it. */
 static inline struct timed_sems *timed_sem_map(void)
@@ -411,7 +364,7 @@ timed_sems_open(const char *const names[], int count,
         err(EXIT_FAILURE, "eventfd");
     if (semop(set, one_each, (size_t)count) == -1)
         err(EXIT_FAILURE, "semop");
-    timed_sem_start_reporter(table);
+    timed_sem_opener.reporter = timed_sem_start_reporter(table);
     timed_sem_opener.table = table;
     timed_sem_opener.pid = getpid();
     atexit(timed_sems_close);

@@ -14,11 +14,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -159,17 +163,18 @@ static inline bool timed_sem_tell(struct timed_sems *table, int slot,
                                   struct timed_sem_told *told,
                                   struct timed_sem_log *log)
 {
+    /* In this order: who is gone has left the slot as it is from now on. */
+    bool gone = timed_sem_has_ended(&wait->thread);
     bool ended = table->slots[slot].owner % 8 == TIMED_SEM_ENDED;
-    int error = (int)table->slots[slot].error;
+    int error = ended ? (int)table->slots[slot].error : 0;
     int64_t waited = ended ? (int64_t)table->slots[slot].waited_ms
                            : (now_ns() - wait->since) / NS_PER_MS;
-    bool gone = !ended && timed_sem_has_ended(&wait->thread);
     struct timed_sem_row row = {.name = "unknown"};
     char who[48], counts[96] = "", holder[224] = "", rest[512];
     const char *event = "still_waiting";
 
     if (ended || gone) {
-        event = gone ? "waiter_gone" : error == 0 ? "acquired" : "gave_up";
+        event = !ended ? "waiter_gone" : error == 0 ? "acquired" : "gave_up";
         snprintf(counts, sizeof counts, " reports=%u suppressed=%u%s%s",
                  told->reports, told->suppressed, error ? " errno=" : "",
                  error ? errno_name(error) : "");
@@ -216,13 +221,14 @@ static inline int64_t timed_sem_attend(struct timed_sems *table, int slot,
     if (stage != TIMED_SEM_ENDED && now < told->due)
         return told->due;
     /* From now on the slot is not free before the end is written, too. */
-    uint32_t reported = seen - stage + TIMED_SEM_REPORTED;
     if (stage == TIMED_SEM_WAITING &&
-        !atomic_compare_exchange_strong(owner, &seen, reported))
+        !atomic_compare_exchange_strong(
+            owner, &seen, seen - TIMED_SEM_WAITING + TIMED_SEM_REPORTED))
         return now; /* it has just ended: look again */
     if (timed_sem_tell(table, slot, &wait, told, log)) {
-        seen = stage == TIMED_SEM_ENDED ? seen : reported;
-        atomic_compare_exchange_strong(owner, &seen, TIMED_SEM_FREE);
+        seen = atomic_load(owner); /* nobody's but ours, or who took it over */
+        if (seen / 8 == (uint32_t)wait.thread.pid)
+            atomic_compare_exchange_strong(owner, &seen, TIMED_SEM_FREE);
         return INT64_MAX;
     }
     while (told->due <= now) /* not at once what was missed */
@@ -260,18 +266,67 @@ static inline void timed_sem_report(struct timed_sems *table, int lifeline)
             atomic_store(&table->idle, 1);
             next = timed_sem_attend_all(table, told, &log);
         }
-        if (next != INT64_MAX)
+        int ms = -1;
+        if (next != INT64_MAX) {
+            int64_t left = next - now_ns();
+            ms = left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
             atomic_store(&table->idle, 0);
-        int64_t left = next == INT64_MAX || last ? 0 : next - now_ns();
-        int ms = (int)((left + NS_PER_MS - 1) / NS_PER_MS);
-        if (next == INT64_MAX && !last)
-            ms = -1;
-        if (poll(news, 2, ms < -1 ? 0 : ms) == -1)
+        }
+        if (!last && poll(news, 2, ms) == -1)
             err(EXIT_FAILURE, "poll");
         if (read(table->wake, &wakes, sizeof wakes) == -1 && errno != EAGAIN)
             err(EXIT_FAILURE, "read");
     }
     timed_sem_say_lost(&log);
+}
+
+static inline void timed_sem_reporter_fails(void)
+{
+    _exit(EXIT_FAILURE); /* before what the program has left for exit() */
+}
+
+/*
+ * Start the reporter. As an orphan it is never in the way of who waits for
+ * any child. Its life hangs on a pipe that all of us can write into. Returns
+ * the end of another: it brings a byte when the reporter has ended in order.
+ */
+static inline int timed_sem_start_reporter(struct timed_sems *table)
+{
+    int lifeline[2], end[2], status;
+    sigset_t all, before;
+
+    if (pipe2(lifeline, O_CLOEXEC) == -1 || pipe2(end, O_CLOEXEC) == -1)
+        err(EXIT_FAILURE, "pipe2");
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid_t child = fork();
+    if (child == -1)
+        err(EXIT_FAILURE, "fork");
+    if (child == 0) {
+        pid_t reporter = fork();
+        if (reporter > 0)
+            table->reporter = reporter;
+        if (reporter != 0)
+            _exit(reporter == -1 ? errno : 0);
+        atexit(timed_sem_reporter_fails);
+        if (prctl(PR_SET_NAME, "reporter") == -1)
+            err(EXIT_FAILURE, "prctl");
+        close(lifeline[1]);
+        close(end[0]);
+        timed_sem_report(table, lifeline[0]);
+        if (write(end[1], "", 1) == -1)
+            err(EXIT_FAILURE, "write");
+        _exit(EXIT_SUCCESS);
+    }
+    if (waitpid(child, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+    if (errno != 0)
+        err(EXIT_FAILURE, "fork");
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(lifeline[0]);
+    close(end[1]);
+    return end[0];
 }
 
 #endif
