@@ -209,7 +209,7 @@ static inline int timed_sem_acquire_at(struct timed_sems *table, int number,
            a release hands the semaphore to who waits before it returns. */
         short undo = table->options.undo ? SEM_UNDO : 0;
         take.sem_flg = (short)(undo | IPC_NOWAIT);
-        error = semop(table->set, &take, 1) == -1 ? errno : 0;
+        error = semtimedop(table->set, &take, 1, NULL) == -1 ? errno : 0;
         bool waits = error == EAGAIN && limit > 0;
         take.sem_flg = undo;
         if (waits)
@@ -276,8 +276,8 @@ static inline _Noreturn void timed_sem_fail(const char *call)
     _exit(EXIT_FAILURE);
 }
 
-/* At exit() the reporter writes what is due, and ends. If it has failed, so
-   have we, for somebody relies on its lines. */
+/* Let the reporter write what is due, and end. exit() does it, if you have
+   not. If it has failed, so have we, for somebody relies on its lines. */
 static inline void timed_sems_close(void)
 {
     struct timed_sems *table = timed_sem_opener.table;
@@ -286,7 +286,8 @@ static inline void timed_sems_close(void)
     char fine;
 
     if (timed_sem_opener.pid != getpid())
-        return; /* a child that has called exit() */
+        return; /* a child that has called exit(), or the second time */
+    timed_sem_opener.pid = 0;
     table->closing = 1;
     if (write(table->wake, &one, sizeof one) == -1 && errno != EAGAIN)
         timed_sem_fail("write");
