@@ -253,7 +253,7 @@ static inline int timed_sem_release(struct timed_sems *table, int number)
     return semop(table->set, &give, 1);
 }
 
-/* In the process that has opened the table: one, and until its end. */
+/* In the process that has opened the table: one at a time. */
 static struct {
     struct timed_sems *table;
     pid_t pid;
@@ -288,6 +288,7 @@ static inline void timed_sems_close(void)
     if (timed_sem_opener.pid != getpid())
         return; /* a child that has called exit(), or the second time */
     timed_sem_opener.pid = 0;
+    timed_sem_opener.table = NULL; /* another one may be opened */
     table->closing = 1;
     if (write(table->wake, &one, sizeof one) == -1 && errno != EAGAIN)
         timed_sem_fail("write");
@@ -327,7 +328,7 @@ static inline struct timed_sems *timed_sem_map(void)
 
 /*
  * Make a table of count semaphores, each free, that we and our children to
- * come share. One in a program. What cannot be made ends it with a message.
+ * come share. One at a time. What cannot be made ends it with a message.
  */
 static inline struct timed_sems *
 timed_sems_open(const char *const names[], int count,
@@ -339,8 +340,8 @@ timed_sems_open(const char *const names[], int count,
     if (count < 1 || count > TIMED_SEM_NUMBERS || options.slice < NS_PER_MS ||
         timed_sem_opener.table)
         errx(EXIT_FAILURE,
-             "timed_sems_open: once, for 1 to %d semaphores, "
-             "with a slice of 1ms or more",
+             "timed_sems_open: one at a time, of 1 to %d semaphores, and "
+             "slices of 1ms or more",
              TIMED_SEM_NUMBERS);
     int set = semget(IPC_PRIVATE, count, 0600); /* Linux starts them at 0 */
     if (set == -1)

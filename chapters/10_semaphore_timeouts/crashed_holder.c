@@ -1,0 +1,188 @@
+/*
+ * crashed_holder - whoever held the semaphore has crashed: who gives it back?
+ *
+ * Three ways to end with a semaphore that others need. A holder that
+ * crashes, and one that ends and has forgotten to release: without SEM_UNDO
+ * nobody gives it back, with SEM_UNDO the kernel does, at once. And one that
+ * crashes and lingers: it has a handler for SIGSEGV that collects what it can
+ * and then sleeps, as many have. It lives, so SEM_UNDO does nothing, and the
+ * report cannot tell it from a holder at work: it sleeps. Only its end helps.
+ *
+ * We wait, and when we give up we read the last report and do what is left to
+ * do: end who lingers, and give back by hand what no one will. SEM_UNDO does not say that the work was cut short.
+ * The table does: who acquires it finds the name of one who has not released
+ * it, an orphan, and should look at what the semaphore guards.
+ *
+ *     $ cc crashed_holder.c -o crashed_holder
+ *     $ ./crashed_holder
+ *     crashes: undo=no report=gone repaired_by=hand orphaned=1
+ *     lingers: undo=no report=sleeping,gone repaired_by=kill,hand orphaned=1
+ *     forgets: undo=no report=gone repaired_by=hand orphaned=1
+ *     crashes: undo=yes report=none repaired_by=undo orphaned=1
+ *     lingers: undo=yes report=sleeping repaired_by=kill,undo orphaned=1
+ *     forgets: undo=yes report=none repaired_by=undo orphaned=1
+ *
+ * See also: timed_sem.h, semop(2), signal-safety(7).
+ */
+#define _GNU_SOURCE /* semtimedop() */
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/duration.h"
+#include "../../common/exit_codes.h"
+#include "timed_sem.h"
+
+enum { CRASHES, LINGERS, FORGETS, ENDINGS };
+static const char *const endings[] = {"crashes", "lingers", "forgets"};
+static struct timed_sems *table; /* a semaphore for each */
+static int64_t slice;            /* and a wait is five of them */
+static int reports[2], lingers[2];
+
+/* Wrong, on purpose: it is not over yet, and everybody waits. */
+static void on_crash(int sig)
+{
+    (void)sig;
+    if (write(lingers[1], "", 1) == -1)
+        _exit(EXIT_FAILURE);
+    for (;;)
+        pause();
+}
+
+static void hold(int ending)
+{
+    if (timed_sem_acquire(table, ending, 0) == -1)
+        err(EXIT_FAILURE, "semtimedop %s", endings[ending]);
+    if (ending == FORGETS)
+        return;
+    if (signal(SIGSEGV, ending == LINGERS ? on_crash : SIG_DFL) == SIG_ERR)
+        err(EXIT_FAILURE, "signal");
+    if (raise(SIGSEGV) != 0)
+        err(EXIT_FAILURE, "raise");
+}
+
+static pid_t start_holder(int ending)
+{
+    pid_t parent = getpid(), child = fork();
+
+    if (child == -1)
+        err(EXIT_FAILURE, "fork");
+    if (child > 0)
+        return child;
+    /* Never outlive the parent, and leave no core file. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+        prctl(PR_SET_DUMPABLE, 0) == -1 || prctl(PR_SET_NAME, "holder") == -1)
+        err(EXIT_FAILURE, "prctl");
+    close(lingers[0]);
+    if (getppid() == parent)
+        hold(ending);
+    _exit(EXIT_SUCCESS);
+}
+
+static void reap(pid_t child)
+{
+    int status;
+
+    if (waitpid(child, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        errx(EXIT_FAILURE, "waitpid: the holder has failed");
+}
+
+/* Wait for the semaphore. Returns whether we have it. If not, said is the
+   state of its holder in the last report. */
+static bool get(int number, char said[16])
+{
+    char line[PIPE_BUF];
+    const char *at = NULL;
+    ssize_t length;
+
+    while (!at) { /* on a busy machine a report may come later */
+        if (timed_sem_acquire(table, number, 5 * slice) == 0)
+            return true;
+        if (errno != EAGAIN)
+            err(EXIT_FAILURE, "semtimedop %s", endings[number]);
+        while ((length = recv(reports[0], line, sizeof line - 1,
+                              MSG_DONTWAIT)) > 0) { /* a message is a line */
+            line[length] = '\0';
+            at = strstr(line, " state=");
+        }
+        if (length == -1 && errno != EAGAIN)
+            err(EXIT_FAILURE, "recv");
+    }
+    if (sscanf(at, " state=%15s", said) != 1)
+        errx(EXIT_FAILURE, "a line without a state: %s", line);
+    return false;
+}
+
+static void tell(int ending, bool undo)
+{
+    struct sembuf give = {.sem_num = (unsigned short)ending, .sem_op = 1};
+    char said[16] = "none", then[16] = "", one;
+    bool lives = ending == LINGERS;
+    struct timed_sem_row row;
+
+    pid_t holder = start_holder(ending);
+    if (!lives)
+        reap(holder);
+    else if (read(lingers[0], &one, 1) == -1)
+        err(EXIT_FAILURE, "read");
+    bool have = get(ending, said);
+    if (lives) {
+        if (kill(holder, SIGKILL) == -1)
+            err(EXIT_FAILURE, "kill");
+        reap(holder);
+        have = have || get(ending, then);
+    }
+    bool by_hand = !have; /* any process may, and nobody else will */
+    if (by_hand && semop(table->set, &give, 1) == -1)
+        err(EXIT_FAILURE, "semop");
+    if (by_hand && !get(ending, then))
+        errx(EXIT_FAILURE, "semtimedop: given back, and not free");
+    if (!timed_sem_look(table, ending, &row))
+        errx(EXIT_FAILURE, "somebody else writes into our row");
+    if (timed_sem_release(table, ending) == -1)
+        err(EXIT_FAILURE, "semop %s", endings[ending]);
+    printf("%s: undo=%s report=%s%s%s repaired_by=%s%s orphaned=%d\n",
+           endings[ending], undo ? "yes" : "no", said, then[0] ? "," : "", then,
+           lives ? "kill," : "", by_hand ? "hand" : "undo", (int)row.orphaned);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc > 2) {
+        fputs("usage: crashed_holder [SLICE]\n"
+              "  SLICE  how often a wait is reported, default 10ms\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    slice = argc > 1 ? parse_duration(argv[1]) : 10 * NS_PER_MS;
+
+    setlinebuf(stdout); /* empty at fork() */
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, reports) == -1)
+        err(EXIT_FAILURE, "socketpair");
+    for (int undo = 0; undo <= 1; undo++) {
+        struct timed_sem_options options = {.slice = slice,
+                                            .reports = UINT_MAX,
+                                            .undo = undo,
+                                            .report_to = reports[1]};
+        table = timed_sems_open(endings, ENDINGS, options);
+        if (pipe(lingers) == -1)
+            err(EXIT_FAILURE, "pipe");
+        for (int ending = 0; ending < ENDINGS; ending++)
+            tell(ending, undo);
+        timed_sems_close();
+    }
+    return EXIT_SUCCESS;
+}
