@@ -29,6 +29,7 @@
 #include <err.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -55,9 +56,9 @@ static void on_crash(int sig)
 {
     (void)sig;
     if (write(lingers[1], "", 1) == -1)
-        _exit(EXIT_FAILURE);
-    for (;;)
-        pause();
+        err(EXIT_FAILURE, "write"); /* safe: we have raised it ourselves */
+    pause();
+    err(EXIT_FAILURE, "pause");
 }
 
 static void hold(int ending)
@@ -84,7 +85,6 @@ static pid_t start_holder(int ending)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
         prctl(PR_SET_DUMPABLE, 0) == -1 || prctl(PR_SET_NAME, "holder") == -1)
         err(EXIT_FAILURE, "prctl");
-    close(lingers[0]);
     if (getppid() == parent)
         hold(ending);
     _exit(EXIT_SUCCESS);
@@ -107,8 +107,13 @@ static bool get(int number, char said[16])
     char line[PIPE_BUF];
     const char *at = NULL;
     ssize_t length;
+    struct pollfd end = {.fd = timed_sems_reporter_end(), .events = POLLIN};
 
     while (!at) { /* on a busy machine a report may come later */
+        if (poll(&end, 1, 0) == -1)
+            err(EXIT_FAILURE, "poll");
+        if (end.revents != 0)
+            errx(EXIT_FAILURE, "the reporter has failed");
         if (timed_sem_acquire(table, number, 5 * slice) == 0)
             return true;
         if (errno != EAGAIN)
@@ -133,11 +138,15 @@ static void tell(int ending, bool undo)
     bool lives = ending == LINGERS;
     struct timed_sem_row row;
 
+    if (pipe(lingers) == -1)
+        err(EXIT_FAILURE, "pipe");
     pid_t holder = start_holder(ending);
+    close(lingers[1]); /* whose end means that the holder has ended */
+    if (lives && read(lingers[0], &one, 1) != 1)
+        err(EXIT_FAILURE, "read");
+    close(lingers[0]);
     if (!lives)
         reap(holder);
-    else if (read(lingers[0], &one, 1) == -1)
-        err(EXIT_FAILURE, "read");
     bool have = get(ending, said);
     if (lives) {
         if (kill(holder, SIGKILL) == -1)
@@ -178,8 +187,6 @@ int main(int argc, char *argv[])
                                             .undo = undo,
                                             .report_to = reports[1]};
         table = timed_sems_open(endings, ENDINGS, options);
-        if (pipe(lingers) == -1)
-            err(EXIT_FAILURE, "pipe");
         for (int ending = 0; ending < ENDINGS; ending++)
             tell(ending, undo);
         timed_sems_close();

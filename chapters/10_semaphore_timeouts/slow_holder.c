@@ -24,6 +24,7 @@
 #include <err.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -130,8 +131,13 @@ static bool get(char said[16])
 {
     char line[PIPE_BUF], *at = NULL;
     ssize_t length;
+    struct pollfd end = {.fd = timed_sems_reporter_end(), .events = POLLIN};
 
     while (!at) { /* on a busy machine a report may come later */
+        if (poll(&end, 1, 0) == -1)
+            err(EXIT_FAILURE, "poll");
+        if (end.revents != 0)
+            errx(EXIT_FAILURE, "the reporter has failed");
         if (timed_sem_acquire(table, INDEX, 3 * slice) == 0) {
             release();
             return true;

@@ -20,6 +20,7 @@
  *     reporter: suppressing ... after the last one that may be written
  *     reporter: acquired, gave_up errno=EAGAIN, or waiter_gone ... how it ended
  *     reporter: lost lines=3 ... when there was no room for them
+ *     reporter: no_slot waits=2 ... of which nothing is seen: too many at once
  *
  * In all lines of one wait the same stamp: one holder is stuck, or slow. A new
  * one each time: there is a crowd, and it moves.
@@ -143,7 +144,7 @@ static inline int timed_sem_queue(struct timed_sems *table, struct sembuf *take,
 {
     int slot = timed_sem_take_slot(table, wait);
 
-    if (slot != -1 && atomic_exchange(&table->idle, 0))
+    if (atomic_exchange(&table->idle, 0))
         timed_sem_wake(table); /* else it looks within a slice, by itself */
     int error =
         timed_sem_wait(table, take, wait->since + wait->limit) ? errno : 0;

@@ -257,6 +257,8 @@ static inline void timed_sem_report(struct timed_sems *table, int lifeline)
     struct timed_sem_told told[TIMED_SEM_WAITERS] = {{.stamp = 0}};
     struct pollfd news[] = {{.fd = table->wake, .events = POLLIN},
                             {.fd = lifeline, .events = POLLIN}};
+    uint32_t unseen = 0; /* as many as were told */
+    char text[32];
     uint64_t wakes;
 
     for (bool last = false; !last;) {
@@ -265,6 +267,11 @@ static inline void timed_sem_report(struct timed_sems *table, int lifeline)
         if (next == INT64_MAX) { /* who comes now shall wake us: look again */
             atomic_store(&table->idle, 1);
             next = timed_sem_attend_all(table, told, &log);
+        }
+        if (unseen != table->unseen) {
+            unseen = table->unseen;
+            snprintf(text, sizeof text, "waits=%" PRIu32, unseen);
+            timed_sem_say(&log, "no_slot", text);
         }
         int ms = -1;
         if (next != INT64_MAX) {
