@@ -3,9 +3,11 @@
  *
  *     timed_sem_probe holders N   N holders, killed at any moment
  *     timed_sem_probe waiters N   N waiters, killed at any moment
+ *     timed_sem_probe killed      a waiter, killed, and the reporter
  *     timed_sem_probe torn        a row that somebody has not finished
  *     timed_sem_probe whole       a row that changes all the time
  *     timed_sem_probe reuse       a holder's pid is another process by now
+ *     timed_sem_probe unknown     a holder without a row
  *     timed_sem_probe full KIND   nobody reads the reports: pipe or socket
  *     timed_sem_probe file        reports and others write into one file
  *     timed_sem_probe errors      what acquire and release answer
@@ -167,6 +169,21 @@ static int waiters(void)
     return EXIT_SUCCESS;
 }
 
+static int killed(void)
+{
+    open_table(STDOUT_FILENO, 2 * NS_PER_MS, 1);
+    must(timed_sem_acquire(table, INDEX, 0), "acquire");
+    pid_t child = start();
+    if (child == 0)
+        _exit(timed_sem_acquire(table, INDEX, AMPLE) == -1);
+    await_waiters(1);
+    kill_after(child, 0);
+    while (slots_in_use() > 0) /* until the reporter has seen it */
+        nap();
+    printf("probe: slots_in_use=%d\n", slots_in_use());
+    return EXIT_SUCCESS;
+}
+
 static int torn(void)
 {
     struct timed_sem_row row;
@@ -229,6 +246,21 @@ static int reuse(void)
     if (timed_sem_acquire(table, INDEX, 100 * NS_PER_MS) == 0)
         errx(EXIT_FAILURE, "it is not free");
     printf("probe: lives=%d\n", kill(child, 0) == 0);
+    return EXIT_SUCCESS;
+}
+
+static int unknown(void)
+{
+    struct sembuf take = {.sem_num = INDEX, .sem_op = -1};
+
+    open_table(STDOUT_FILENO, 5 * NS_PER_MS, 1);
+    pid_t child = start();
+    if (child == 0) /* as if killed before it could write into its row */
+        _exit(semop(table->set, &take, 1) == -1);
+    must(waitpid(child, NULL, 0), "waitpid");
+    printf("probe: taken_by=%d\n", (int)child);
+    if (timed_sem_acquire(table, INDEX, 100 * NS_PER_MS) == 0)
+        errx(EXIT_FAILURE, "it is not free");
     return EXIT_SUCCESS;
 }
 
@@ -451,10 +483,12 @@ int main(int argc, char *argv[])
     static const struct {
         const char *name;
         int (*run)(void);
-    } kinds[] = {{"holders", holders}, {"waiters", waiters}, {"torn", torn},
-                 {"whole", whole},     {"reuse", reuse},     {"full", full},
-                 {"file", file},       {"errors", errors},   {"chain", chain},
-                 {"slots", slots},     {"end", end},         {"quiet", quiet}};
+    } kinds[] = {
+        {"holders", holders}, {"waiters", waiters}, {"killed", killed},
+        {"torn", torn},       {"whole", whole},     {"reuse", reuse},
+        {"full", full},       {"file", file},       {"errors", errors},
+        {"chain", chain},     {"slots", slots},     {"unknown", unknown},
+        {"end", end},         {"quiet", quiet}};
 
     setlinebuf(stdout);
     word = argc > 2 ? argv[2] : word;

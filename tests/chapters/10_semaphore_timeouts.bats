@@ -1,0 +1,287 @@
+# Chapter 10: who holds everyone up, and what the report can know of it.
+
+setup_file() {
+    load ../helpers
+    # What the programs of the chapter do not show: tests/kit builds it too, but
+    # not for us.
+    ${CC:-cc} -std=c11 -O1 -g -U_FORTIFY_SOURCE -pthread \
+        "$KIT_TOP/tests/kit/timed_sem_probe.c" \
+        -o "$BATS_FILE_TMPDIR/timed_sem_probe"
+}
+
+setup() {
+    load ../helpers
+    use chapters/10_semaphore_timeouts
+}
+
+# lens FAULT PROGRAM [ARG...]: run it with this fault and its calls in trace.
+lens() {
+    trace=$BATS_TEST_TMPDIR/trace
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$KIT_BUILD/chapters/10_semaphore_timeouts/$2" ||
+        skip "not with an address sanitizer"
+    rm -f "$trace"
+    run "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" KIT_FAULT="$1" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
+        "$KIT_BUILD/chapters/10_semaphore_timeouts/$2" "${@:3}"
+}
+
+# probe KIND [ARG]: run tests/kit/timed_sem_probe.c.
+probe() {
+    run -0 "$KIT_BUILD/tools/bound" ${KIT_UNDER:+"$KIT_UNDER"} \
+        "$BATS_FILE_TMPDIR/timed_sem_probe" "$@"
+}
+
+# reports EVENT: read the reporter's lines of this event into told.
+reports() {
+    mapfile -t told < <(grep "^reporter: $1 " <<<"$output" || true)
+}
+
+@test "a wait goes on after each report, and each says for whom it waits" {
+    run -0 index_rebuild
+    reports still_waiting
+    assert_equal "${#told[@]}" 3
+    here=$(grep -n 'timed_sem_acquire(table, INDEX, 0)' \
+        "$KIT_TOP/chapters/10_semaphore_timeouts/index_rebuild.c")
+    for line in "${told[@]}"; do
+        assert_regex "$line" ' waiter=user\[[0-9]+\] at=index_rebuild\.c:[0-9]+ '
+        assert_regex "$line" ' holder=indexer\[[0-9]+\] state=sleeping '
+        assert_regex "$line" " taken_at=index_rebuild\.c:${here%%:*} stamp=1$"
+    done
+    assert_line --partial "user: opened semaphore=index "
+}
+
+@test "each report comes when a slice is over, and not before" {
+    run -0 index_rebuild 35ms
+    reports still_waiting
+    for i in 0 1 2; do
+        assert_at_least $((35 * (i + 1))) "$(field waited_ms "${told[i]}")"
+        assert_at_least $((35 * (i + 1))) "$(field held_ms "${told[i]}")"
+    done
+}
+
+@test "after the last report a line says so, and the end counts what was left out" {
+    run -0 index_rebuild
+    reports suppressing
+    assert_equal "${#told[@]}" 1
+    reports acquired
+    assert_equal "$(field reports "${told[0]}")" 3
+    assert_at_least 1 "$(field suppressed "${told[0]}")"
+}
+
+@test "a wait that was reported ends with one line that says how" {
+    run -0 index_rebuild
+    reports acquired
+    assert_equal "${#told[@]}" 1
+    assert_at_least 120 "$(field waited_ms "${told[0]}")"
+    run -3 index_rebuild 100ms 250ms
+    reports gave_up
+    assert_equal "${#told[@]}" 1
+    assert_at_least 250 "$(field waited_ms "${told[0]}")"
+    assert_regex "${told[0]}" ' errno=EAGAIN holder=indexer\[[0-9]+\] state='
+    reports acquired
+    assert_equal "${#told[@]}" 0
+}
+
+@test "a wait that is shorter than a slice is not reported" {
+    run -3 index_rebuild 60s 20ms
+    assert_line --partial "user: gave_up errno=EAGAIN "
+    refute_line --partial "reporter: "
+}
+
+@test "the numbers of the lines have no gaps, and each has its time" {
+    before=$(date +%s)
+    run -0 index_rebuild
+    reports '[a-z_]*'
+    for i in "${!told[@]}"; do
+        assert_equal "$(field sq "${told[i]}")" $((i + 1))
+        time=$(field time "${told[i]}")
+        assert_regex "$time" '^[0-9]+\.[0-9]{3}$'
+        assert_at_least "$before" "${time%.*}"
+    done
+}
+
+@test "a waiter that is reported has waited in one call" {
+    lens '' index_rebuild
+    assert_equal "$status" 0
+    run grep -cE ' user [0-9]+ begin semtimedop .* limit=[0-9]' "$trace"
+    assert_output 1
+}
+
+@test "who waits once keeps its place, who waits again and again loses it" {
+    run -0 keeps_its_place
+    assert_line --index 0 "waits_once: came=AB slice_ms=5000 served=AB"
+    assert_line --index 1 "waits_again: came=AB slice_ms=8 served=BA"
+}
+
+@test "a signal makes the limit neither longer nor shorter" {
+    # The first is the try; the user is the process that waits.
+    lens '' index_rebuild
+    user=$(awk '$3 == "user" { split($2, who, ":"); print who[1]; exit }' "$trace")
+    lens "$user/semtimedop:EINTR+20ms@2-4" index_rebuild 60s 300ms
+    [[ $status -eq 3 ]] || fail "$output"
+    assert_at_least 300 "$(field waited_ms "${lines[2]}")"
+    # Each wait after an interruption got what was left, and no more.
+    run awk '$3 == "user" && / begin semtimedop .*limit=[0-9]/ {
+                 sub(/.*limit=/, ""); print $0 + 0 }' "$trace"
+    assert_equal "${#lines[@]}" 4
+    for i in 1 2 3; do
+        awk -v a="${lines[i - 1]}" -v b="${lines[i]}" \
+            'BEGIN { exit !(b > 0 && b <= a - 20) }' ||
+            fail "a wait got more than was left: $output"
+    done
+}
+
+# says PROGRAM LINE...: it prints these lines, among others.
+says() {
+    [[ -s $BATS_FILE_TMPDIR/$1 ]] || {
+        run -0 "$1"
+        printf '%s\n' "$output" >"$BATS_FILE_TMPDIR/$1"
+    }
+    output=$(<"$BATS_FILE_TMPDIR/$1")
+    mapfile -t lines <<<"$output"
+    for line in "${@:2}"; do
+        assert_line "$line"
+    done
+}
+
+@test "who has crashed is reported as gone, and SEM_UNDO gives back at once" {
+    says crashed_holder \
+        "crashes: undo=no report=gone repaired_by=hand orphaned=1" \
+        "crashes: undo=yes report=none repaired_by=undo orphaned=1"
+}
+
+@test "a crash handler that lingers looks like work, and SEM_UNDO has to wait" {
+    says crashed_holder \
+        "lingers: undo=no report=sleeping,gone repaired_by=kill,hand orphaned=1" \
+        "lingers: undo=yes report=sleeping repaired_by=kill,undo orphaned=1"
+}
+
+@test "who ends and has forgotten to release is as one who has crashed" {
+    says crashed_holder \
+        "forgets: undo=no report=gone repaired_by=hand orphaned=1" \
+        "forgets: undo=yes report=none repaired_by=undo orphaned=1"
+}
+
+@test "a slow holder and one that will never be done look the same" {
+    says slow_holder \
+        "computes: report=running released_by=itself" \
+        "loops: report=running released_by=kill" \
+        "reads: report=sleeping released_by=itself" \
+        "forgets: report=sleeping released_by=kill"
+}
+
+@test "who is stopped is reported as stopped, and goes on with SIGCONT" {
+    says slow_holder "is_stopped: report=stopped released_by=SIGCONT"
+}
+
+@test "a holder killed at any moment leaves a table that the next can use" {
+    kills=${KIT_UNDER:+20}
+    probe holders "${kills:=60}"
+    assert_regex "$output" \
+        "^probe: holders killed=$kills orphaned=[0-9]+ unfinished=[0-9]+$"
+    # Some at least had it when they were killed.
+    [[ -n ${KIT_UNDER-} ]] || assert_at_least 1 "$(field orphaned "$output")"
+}
+
+@test "a waiter killed at any moment leaves a slot that the next can use" {
+    probe waiters 100
+    assert_output "probe: waiters killed=100 slots_left=64 no_slot=0 seen=1 acquired=1"
+}
+
+@test "a waiter killed while it is reported is reported as gone, once" {
+    probe killed
+    reports waiter_gone
+    assert_equal "${#told[@]}" 1
+    assert_line "probe: slots_in_use=0"
+}
+
+@test "a row that was left unfinished is refused, and the next holder's is not" {
+    probe torn
+    assert_line --index 0 "probe: look=1"
+    assert_line --index 1 "probe: look=0 while=writing"
+    assert_line --index 2 "probe: look=1 held=1 stamp=1 acquisitions=1"
+}
+
+@test "a row that changes while it is copied is never seen half changed" {
+    probe whole
+    assert_output "probe: looks=some torn=0"
+}
+
+@test "who has a holder's pid by now is not taken for the holder" {
+    probe reuse
+    assert_line "probe: lives=1"
+    reports still_waiting
+    assert_regex "${told[0]}" ' state=gone '
+}
+
+@test "of a holder that left no row the kernel's last pid is told" {
+    probe unknown
+    reports still_waiting
+    assert_equal "$(field holder "${told[0]}")" nobody
+    assert_equal "$(field last_pid "${told[0]}")" \
+        "$(field taken_by "${lines[0]}")"
+}
+
+@test "a full pipe or socket never blocks the reporter, and lost lines are told" {
+    for kind in pipe socket; do
+        probe full "$kind"
+        assert_line --index 0 "probe: nonblock=0"
+        assert_regex "${lines[1]}" '^reporter: lost sq='
+        lost=$(field lines "${lines[1]}")
+        assert_at_least 1 "$lost"
+        # Its number is the one after those of all that were lost.
+        assert_equal "$(field sq "${lines[1]}")" $((lost + 1))
+    done
+}
+
+@test "reports and what others write into the same file stand side by side" {
+    probe file
+    assert_line --index 0 before
+    assert_line --index 1 --partial "reporter: still_waiting "
+    assert_equal "${lines[-1]}" after
+}
+
+@test "only the thread that holds a semaphore can release it" {
+    probe errors
+    for answer in release_free=EPERM child_release=EPERM thread_release=EPERM \
+        release=0 value=1; do
+        assert_line "probe: $answer"
+    done
+}
+
+@test "who holds it already is told so, and does not wait for itself" {
+    probe errors
+    assert_line "probe: acquire_again=EDEADLK"
+    assert_line "probe: child_acquire=EAGAIN"
+    assert_line "probe: acquire_other=0"
+    assert_line "probe: acquire_none=EINVAL"
+}
+
+@test "a holder that waits itself is reported with what it waits for" {
+    probe chain
+    run -0 grep -m 1 "reporter: still_waiting .* semaphore=index " <<<"$output"
+    assert_regex "$output" ' holder=indexer\[[0-9]+\] state=sleeping waits_for=log '
+}
+
+@test "of more waits than there are slots each is served, and they are counted" {
+    probe slots
+    assert_line "probe: acquired=1"
+    assert_line --regexp "^reporter: no_slot sq=1 time=[0-9.]+ waits=1$"
+}
+
+@test "while nobody waits the reporter sleeps" {
+    [[ -z ${KIT_UNDER-} ]] || skip "valgrind itself switches"
+    probe quiet
+    assert_output "probe: woken=0"
+}
+
+@test "guardian and reporter end when the program is killed" {
+    probe end # it waits for both
+    assert_output "probe: set=gone"
+}
+
+@test "the reporter is not a child that the program would have to wait for" {
+    probe errors
+    assert_line "probe: children=0"
+}
