@@ -281,7 +281,8 @@ static inline void timed_sem_report(struct timed_sems *table, int lifeline)
         }
         if (!last && poll(news, 2, ms) == -1)
             err(EXIT_FAILURE, "poll");
-        if (read(table->wake, &wakes, sizeof wakes) == -1 && errno != EAGAIN)
+        if (news[0].revents != 0 &&
+            read(table->wake, &wakes, sizeof wakes) == -1 && errno != EAGAIN)
             err(EXIT_FAILURE, "read");
     }
     timed_sem_say_lost(&log);
