@@ -44,6 +44,7 @@
 #include "../../common/exit_codes.h"
 
 #define AMPLE (10 * NS_PER_SEC)
+#define ENOUGH (300 * NS_PER_MS) /* for some slices, under valgrind too */
 
 enum { INDEX, LOG };
 static const char *const names[] = {"index", "log"};
@@ -136,7 +137,7 @@ static int waiters(void)
 {
     int kills = atoi(word), used = 0;
 
-    open_table(STDOUT_FILENO, AMPLE, 0); /* nobody comes to tidy up */
+    open_table(STDOUT_FILENO, 3600 * NS_PER_SEC, 0); /* it tidies up nothing */
     must(timed_sem_acquire(table, INDEX, 0), "acquire");
     for (int i = 0; i < kills; i++) {
         uint32_t before = table->rows[INDEX].timeouts;
@@ -243,7 +244,7 @@ static int reuse(void)
         nap();
     row.holder.start_time--; /* as if it had been another process */
     timed_sem_put(table->rows[INDEX].cell, &row, sizeof row);
-    if (timed_sem_acquire(table, INDEX, 100 * NS_PER_MS) == 0)
+    if (timed_sem_acquire(table, INDEX, ENOUGH) == 0)
         errx(EXIT_FAILURE, "it is not free");
     printf("probe: lives=%d\n", kill(child, 0) == 0);
     return EXIT_SUCCESS;
@@ -259,20 +260,20 @@ static int unknown(void)
         _exit(semop(table->set, &take, 1) == -1);
     must(waitpid(child, NULL, 0), "waitpid");
     printf("probe: taken_by=%d\n", (int)child);
-    if (timed_sem_acquire(table, INDEX, 100 * NS_PER_MS) == 0)
+    if (timed_sem_acquire(table, INDEX, ENOUGH) == 0)
         errx(EXIT_FAILURE, "it is not free");
     return EXIT_SUCCESS;
 }
 
 static int full(void)
 {
-    char bytes[4096];
+    char bytes[4096] = "";
     int ends[2], flags, left;
 
     bool is_pipe = strcmp(word, "pipe") == 0;
     must(is_pipe ? pipe(ends) : socketpair(AF_UNIX, SOCK_STREAM, 0, &ends[0]),
          "pipe");
-    open_table(ends[1], NS_PER_MS, UINT_MAX);
+    open_table(ends[1], 20 * NS_PER_MS, UINT_MAX);
     flags = fcntl(ends[1], F_GETFL);
     must(fcntl(ends[1], F_SETFL, flags | O_NONBLOCK), "fcntl");
     while (write(ends[1], bytes, sizeof bytes) > 0)
@@ -288,12 +289,12 @@ static int full(void)
     while (!timed_sem_look(table, INDEX, &row) || !row.held)
         nap();
     /* The reporter meets the full pipe, and looks again. */
-    if (timed_sem_acquire(table, INDEX, 50 * NS_PER_MS) == 0)
+    if (timed_sem_acquire(table, INDEX, ENOUGH) == 0)
         errx(EXIT_FAILURE, "it is not free");
     for (must(ioctl(ends[0], FIONREAD, &left), "ioctl"); left > 0;
          left -= (int)sizeof bytes)
         must((int)read(ends[0], bytes, sizeof bytes), "read");
-    if (timed_sem_acquire(table, INDEX, 50 * NS_PER_MS) == 0)
+    if (timed_sem_acquire(table, INDEX, ENOUGH) == 0)
         errx(EXIT_FAILURE, "it is not free");
     timed_sems_close();
     printf("probe: nonblock=%d\n", (fcntl(ends[1], F_GETFL) & O_NONBLOCK) != 0);
@@ -321,7 +322,7 @@ static int file(void)
     struct timed_sem_row row;
     while (!timed_sem_look(table, INDEX, &row) || !row.held)
         nap();
-    if (timed_sem_acquire(table, INDEX, 30 * NS_PER_MS) == 0)
+    if (timed_sem_acquire(table, INDEX, ENOUGH) == 0)
         errx(EXIT_FAILURE, "it is not free");
     timed_sems_close();
     must((int)write(fd, "after\n", 6), "write");
@@ -398,7 +399,7 @@ static int chain(void)
     }
     while (semctl(table->set, LOG, GETNCNT) != 1)
         nap();
-    if (timed_sem_acquire(table, INDEX, 100 * NS_PER_MS) == 0)
+    if (timed_sem_acquire(table, INDEX, ENOUGH) == 0)
         errx(EXIT_FAILURE, "it is not free");
     return EXIT_SUCCESS;
 }
