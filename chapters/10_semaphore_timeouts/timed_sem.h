@@ -33,7 +33,7 @@
  * process without threads, and before descriptors that are to be closed: its
  * two helpers, guardian and reporter, inherit those.
  *
- * See also: semop(2), memfd_create(2), eventfd(2), proc(5), stdatomic.h(0p).
+ * See also: semdebug_report, semop(2), memfd_create(2), eventfd(2), proc(5).
  */
 #ifndef TIMED_SEM_H
 #define TIMED_SEM_H
