@@ -1,0 +1,88 @@
+# Chapter 11: two that wait for each other, and how it does not come to that.
+
+setup() {
+    load ../helpers
+    use chapters/11_deadlock
+}
+
+# Whatever a test was about: the set that the program named must be gone.
+teardown() {
+    local set
+    set=$(field set "${lines[0]-}") || return 0
+    run ! set_exists "$set"
+}
+
+# lens PROGRAM [ARG...]: run it with its calls in trace.
+lens() {
+    trace=$BATS_TEST_TMPDIR/trace
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$KIT_BUILD/chapters/11_deadlock/$1" ||
+        skip "not with an address sanitizer"
+    run "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
+        "$KIT_BUILD/chapters/11_deadlock/$1" "${@:2}"
+}
+
+# waits: how each semtimedop of the trace ended: PROCESS SEMAPHORE RESULT.
+waits() {
+    sed -nE 's|.* ([a-z]+) [0-9]+ end semtimedop .* ops=([0-9])/-1.* ([^ ]+)$|\1 \2 \3|p' \
+        "$trace"
+}
+
+@test "who waits for what the other has waits until one gives up, not before its limit" {
+    run -3 abba 70ms
+    assert_line --index 2 "bank: opens_gate have=2 wait=0"
+    assert_line --index 3 --partial "first: gave_up account=checking "
+    assert_at_least 70 "$(field waited_ms "${lines[3]}")"
+    assert_line --index 4 --partial "second: took_both "
+    assert_line --index 5 "bank: ended done=1 of=2 counts=1,1"
+}
+
+@test "with equal limits at least one gives up, and its limit is over" {
+    lens abba 60ms 60ms
+    assert_equal "$status" 3
+    # Each story: both take their first, and how the two waits ended, in order.
+    run waits
+    assert_equal "${#lines[@]}" 8
+    for i in 2 6; do
+        assert_line --index $i --regexp " EAGAIN$"
+    done
+    run awk '/ begin semtimedop .*limit=60ms/ { begun[$2] = $1; waits++ }
+             / end semtimedop .* EAGAIN$/ && $1 - begun[$2] < 60000000
+             END { print waits }' "$trace"
+    assert_output 4
+}
+
+@test "SEM_UNDO changes nothing as long as both live" {
+    run -3 abba 30ms
+    plain=$(sed -n 's/undo=no/undo=/; s/waited_ms=.*//; 1,6p' <<<"$output")
+    undone=$(sed -n 's/undo=yes/undo=/; s/waited_ms=.*//; 7,12p' <<<"$output")
+    assert_equal "$undone" "$plain"
+    lens abba 30ms
+    run grep -c ' ops=./-1/SEM_UNDO .*EAGAIN$' "$trace"
+    assert_output 1
+}
+
+@test "in one order nobody waits for one who waits for him, and both are done" {
+    run -0 same_order 0s
+    for i in 0 6; do
+        assert_line --index $((i + 1)) "bank: opens_gate have=1 wait=1"
+        assert_line --index $((i + 2)) --partial "first: took_both "
+        assert_line --index $((i + 3)) --partial "second: took account=savings "
+        assert_line --index $((i + 4)) --partial "second: took_both "
+    done
+}
+
+@test "same_order is abba in all but the order" {
+    run diff <(sed '1,/^#define/d; s/abba/NAME/' "$KIT_TOP/chapters/11_deadlock/abba.c") \
+        <(sed '1,/^#define/d; s/same_order/NAME/' "$KIT_TOP/chapters/11_deadlock/same_order.c")
+    run grep -c '^[<>]     *int ' <<<"$output"
+    assert_output 4
+}
+
+# seats KIND: what try_and_back_off says of the three, with such pauses.
+seats() {
+    run try_and_back_off "$1"
+    seats=$(grep -E "^(first|second|third): " <<<"$output")
+    assert_equal "$(wc -l <<<"$seats")" 3
+}
