@@ -63,6 +63,16 @@ waits() {
     assert_output 1
 }
 
+@test "the kernel, which knows the owner of a fcntl lock, refuses with EDEADLK" {
+    run -0 fcntl_refuses
+    assert_line --index 2 "bank: opens_gate"
+    assert_line --index 3 "bank: ended done=1 refused=1 errno=EDEADLK"
+    # Not by a limit: the alarm is the last resort, and would have ended us.
+    lens fcntl_refuses
+    run grep -c ' end fcntl .* EDEADLK$' "$trace"
+    assert_output 1
+}
+
 @test "in one order nobody waits for one who waits for him, and both are done" {
     run -0 same_order 0s
     for i in 0 6; do
