@@ -96,3 +96,40 @@ seats() {
     seats=$(grep -E "^(first|second|third): " <<<"$output")
     assert_equal "$(wc -l <<<"$seats")" 3
 }
+
+@test "who tries the second, and lets go of the first, never waits with one in its hands" {
+    lens try_and_back_off
+    # A take that may wait is never the second: each has posted before it.
+    run awk '$3 !~ /^(first|second|third)$/ || $5 != "end" { next }
+             $6 == "semop" { has[$2] -= 1 }
+             $6 == "semtimedop" && !/ limit=nowait / && has[$2] > 0 { print }
+             $6 == "semtimedop" && / = 0$/ { has[$2] += 1; takes++ }
+             END { print (takes > 9 ? "many" : "few") }' "$trace"
+    assert_output many
+}
+
+@test "at one pace and with the same pause all are refused, again and again" {
+    seats fixed
+    assert_equal "$status" 3
+    assert_equal "$(grep -c ": gave_up rounds=30 drew=4,4,4$" <<<"$seats")" 3
+    # Nobody has waited: it is no deadlock.
+    lens try_and_back_off fixed
+    run grep -c ' end semtimedop .* EAGAIN$' "$trace"
+    assert_output 90
+}
+
+@test "children that draw from an inherited seed draw the same" {
+    seats inherited
+    assert_equal "$status" 3
+    run sort -u < <(cut -d ' ' -f 2- <<<"$seats")
+    assert_equal "${#lines[@]}" 1
+    assert_output --partial "gave_up rounds=30 "
+}
+
+@test "with a seed of its own each draws other pauses, and all get in" {
+    seats own
+    assert_equal "$status" 0
+    assert_equal "$(grep -c ": done " <<<"$seats")" 3
+    run sort -u < <(grep -o ' drew=.*' <<<"$seats")
+    [[ ${#lines[@]} -gt 1 ]] || fail "all drew the same: $seats"
+}

@@ -448,7 +448,7 @@ END
         |flush|write|read|eof|error)|getline|errx?|warnx?|v?(err|warn)x?|
         |(.*_)?exit|abort|atexit|malloc|calloc|realloc|free|qsort|getopt|
         |getenv|setenv|environ|opt(arg|ind|opt|err)|std(in|out|err)|
-        |set(v|line)buf|to(upper|lower)|perror|rand|srand|random|
+        |set(v|line)buf|to(upper|lower)|perror|s?rand|s?random|
         |get(pid|ppid|tid|uid|itimer|rusage|rlimit|pgrp|sockname)|setrlimit|
         |sig(empty|fill|add|del)set|sigismember|sigprocmask|sigpending|
         |pthread_(self|sigmask|detach|equal|.*attr_.*)|
