@@ -133,3 +133,36 @@ seats() {
     run sort -u < <(grep -o ' drew=.*' <<<"$seats")
     [[ ${#lines[@]} -gt 1 ]] || fail "all drew the same: $seats"
 }
+
+@test "those who wait in a cycle are found, be they two or three" {
+    run -0 wait_graph two
+    assert_line "finder: edge waiter=anna semaphore=checking holder=bert"
+    assert_line "finder: deadlock cycle=2 threads=anna,bert"
+    assert_line "finder: anna waits for checking, which bert holds, who waits for savings, which anna holds"
+    run -0 wait_graph three
+    assert_line "finder: deadlock cycle=3 threads=anna,bert,carl"
+    assert_line --partial "who waits for bonds, which carl holds, who waits for savings, which anna holds"
+}
+
+@test "who waits for one in the cycle is not in it" {
+    run -0 wait_graph
+    assert_line "finder: edge waiter=carl semaphore=savings holder=anna"
+    assert_line "finder: edge waiter=dora semaphore=bonds holder=carl"
+    assert_equal "$(grep -c "^finder: deadlock " <<<"$output")" 2
+    refute_line --regexp "^finder: deadlock .*dora"
+    refute_line "finder: deadlock cycle=2 threads=anna,bert,carl"
+}
+
+@test "a chain that ends at somebody who works is no deadlock" {
+    run -0 wait_graph chain
+    assert_line --index 3 "finder: no_cycle edges=2"
+    assert_equal "${#lines[@]}" 4
+}
+
+@test "a torn look shows a cycle that never was, and the second look says so" {
+    run -0 wait_graph torn
+    assert_line "finder: edge waiter=anna semaphore=savings holder=bert"
+    assert_line "finder: edge waiter=bert semaphore=checking holder=anna"
+    assert_line --index 3 "finder: rumour cycle=2 threads=anna,bert why=changed"
+    assert_equal "${#lines[@]}" 4
+}
