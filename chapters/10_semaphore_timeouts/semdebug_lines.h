@@ -98,7 +98,7 @@ static bool take_session(const char *at, const char *end)
 
 /* A record that goes on in the next line. */
 static struct {
-    char text[2 * LONGEST_LINE];
+    char text[2 * LONGEST_LINE + SLACK];
     size_t length;
     enum stage stage;
     uint64_t line;
@@ -123,13 +123,15 @@ static void show_line(const char *name, uint64_t number, const char *at,
 /* What is pending will not go on. */
 static void give_up_pending(const char *name)
 {
+    static struct rest unused;
     struct record record;
     const char *at = pending.text, *end = at + pending.length;
 
     if (pending.length == 0)
         return;
     pending.length = 0;
-    if (!next_record(&at, end, &record) || !take_record(&record, pending.line))
+    if (!next_record(&at, end, &record) ||
+        !take_record(&record, pending.line, &unused))
         show_line(name, pending.line, pending.text, end);
 }
 
@@ -146,6 +148,7 @@ static void keep_pending(const char *at, const char *end, enum stage stage,
 /* Join this line to the pending one, if that helps or it has brackets. */
 static bool join_pending(const char *at, const char *end)
 {
+    static struct rest unused;
     struct record record;
     size_t before = pending.length;
 
@@ -154,7 +157,7 @@ static bool join_pending(const char *at, const char *end)
     at = skip_blanks(at, end);
     size_t length = (size_t)(end - at);
     if (length == 0 || pending.lines == 4 ||
-        before + 1 + length > sizeof pending.text)
+        before + 1 + length > 2 * LONGEST_LINE)
         return false;
     pending.text[before] = ' ';
     memcpy(pending.text + before + 1, at, length);
@@ -168,7 +171,7 @@ static bool join_pending(const char *at, const char *end)
     if (record.stage == WHOLE) {
         pending.length = 0;
         seen.wrapped++;
-        take_record(&record, pending.line);
+        take_record(&record, pending.line, &unused);
     }
     return true;
 }
@@ -184,14 +187,25 @@ static void take_line(const char *name, uint64_t number, const char *at,
         end--;
     if (skip_blanks(at, end) == end)
         return;
-    while (next_record(&at, end, &record)) {
+    while (next_waiter(&at, end, &record)) {
         if (!found && pending.length > 0)
             give_up_pending(name);
         found = true;
+        const char *start = at;
+        struct rest *rest = rest_of(start, (size_t)(end - start));
+        if (record.stage == WAITER &&
+            is_known(rest, start, (size_t)(end - start))) {
+            take_known(&record, rest, number);
+            return;
+        }
+        if (record.stage == WAITER)
+            at = read_rest(start, end, &record);
         if (record.stage == WHOLE || find_thread(at, end))
-            take_record(&record, number);
+            take_record(&record, number, rest);
         else
             keep_pending(from, end, record.stage, number);
+        if (record.stage == WHOLE && at == end)
+            remember(rest, start, (size_t)(end - start));
         from = at;
     }
     if (found || (pending.length > 0 && join_pending(line, end)))
@@ -233,13 +247,13 @@ static size_t read_some(struct source *from, char *to, size_t room)
 /* Give each line to take. Of one that is too long only the start is given. */
 static void read_lines(struct source *from, line_taker *take)
 {
-    static char buffer[BUFFER];
+    static char buffer[BUFFER + SLACK];
     size_t kept = 0, got;
     uint64_t number = 0;
     bool skipping = false;
 
     do {
-        got = read_some(from, buffer + kept, sizeof buffer - kept);
+        got = read_some(from, buffer + kept, BUFFER - kept);
         const char *at = buffer, *end = buffer + kept + got, *stop;
         while (at < end) {
             stop = memchr(at, '\n', (size_t)(end - at));

@@ -8,7 +8,8 @@
  *
  * thread is virtual-native in the newer spelling, of which the native half
  * counts: a holder is printed with that alone. Nothing is copied: what is
- * found points into the line, which may hold any bytes.
+ * found points into the line, which may hold any bytes. SLACK more must be there
+ * to be read behind its end.
  */
 #ifndef SEMDEBUG_PARSE_H
 #define SEMDEBUG_PARSE_H
@@ -18,6 +19,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#define SLACK 8
 #define MOST_DIGITS 15 /* of a process or a thread: 60 bits */
 
 /* Ids of 4 digits are Windows', longer ones Unix'; each has its own base. */
@@ -87,30 +89,78 @@ static bool skip_text(const char **at, const char *end, const char *text)
     return true;
 }
 
+/* This byte, eight times. */
+#define BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/*
+ * Up to eight hex digits at once, each a byte of text; return how many stand
+ * at its start. A loop over digits is where a processor guesses wrong most.
+ */
+static inline unsigned read_eight(uint64_t text, uint64_t *value, bool *letters)
+{
+    uint64_t low = text & BYTES(0x7f), lower = low | BYTES(0x20);
+    uint64_t digit = (low + BYTES(0x80 - '0')) & ~(low + BYTES(0x7f - '9'));
+    uint64_t letter = (lower + BYTES(0x80 - 'a')) &
+                      ~(lower + BYTES(0x7f - 'f')) & BYTES(0x80);
+    uint64_t other = ~(digit | letter) | text;
+    other &= BYTES(0x80);
+    unsigned width = other ? (unsigned)__builtin_ctzll(other) / 8 : 8;
+
+    if (width == 0)
+        return 0;
+    unsigned unused = 8 * (8 - width); /* bits */
+    uint64_t sum = ((low & BYTES(0x0f)) + (letter >> 7) * 9) << unused;
+    *letters = letter << unused != 0;
+    sum = (sum & UINT64_C(0x00ff00ff00ff00ff)) << 4 |
+          (sum >> 8 & UINT64_C(0x00ff00ff00ff00ff));
+    sum = (sum & UINT64_C(0x0000ffff0000ffff)) << 8 |
+          (sum >> 16 & UINT64_C(0x0000ffff0000ffff));
+    *value = (sum & UINT32_MAX) << 16 | sum >> 32;
+    return width;
+}
+
+/* Any number of them. Return false if there are too many to be kept. */
+static bool read_more(const char **at, const char *end, uint64_t *value,
+                      unsigned most, bool *letters)
+{
+    const char *first = *at;
+
+    while (*at < end && nibbles[(unsigned char)**at] != 0) {
+        unsigned nibble = nibbles[(unsigned char)*(*at)++] - 1U;
+        *value = *value << 4 | nibble;
+        *letters |= nibble > 9;
+        if (*value == 0)
+            first = *at;
+    }
+    return *at - first <= (ptrdiff_t)most;
+}
+
 /* Read hex digits, most at most without those in front that are zero. */
 static inline bool read_hex(const char **at, const char *end, uint64_t *value,
                             unsigned most, unsigned *evidence, bool *too_big)
 {
-    const char *start = *at, *p = start;
-    uint64_t sum = 0;
-    unsigned letters = 0, nibble;
+    const char *start = *at;
+    bool letters = false;
+    unsigned width = 0;
 
-    for (; p < end && (nibble = nibbles[(unsigned char)*p]) != 0; p++) {
-        sum = sum << 4 | (nibble - 1);
-        letters |= nibble + 5; /* 16 and more for A to F */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t text;
+    memcpy(&text, start, sizeof text);
+    width = read_eight(text, value, &letters);
+    *at += width;
+#endif
+    if (width == 0 || *at > end ||
+        (width == 8 && *at < end && nibbles[(unsigned char)**at] != 0)) {
+        letters = false;
+        *at = start;
+        *value = 0;
+        *too_big |= !read_more(at, end, value, most, &letters);
+        width = *at - start > 99 ? 99 : (unsigned)(*at - start);
     }
-    *at = p;
-    *value = sum;
-    if (p - start > (ptrdiff_t)most) {
-        const char *first = start;
-        while (first < p && *first == '0')
-            first++;
-        *too_big |= p - first > (ptrdiff_t)most;
-    }
-    *evidence |= (letters & 16 ? LETTERS : 0) | (sum > 9 ? BASE_MATTERS : 0) |
-                 (p - start > 4 ? IS_LONG : 0) |
-                 (p - start > 4 && *start == '0' ? PADDED : 0);
-    return p > start;
+    *evidence |= (letters ? LETTERS : 0) | (*value > 9 ? BASE_MATTERS : 0) |
+                 (width > 4 ? IS_LONG : 0) |
+                 (width > 4 && *start == '0' ? PADDED : 0);
+    return width > 0;
 }
 
 static bool read_decimal(const char **at, const char *end, uint64_t *value,
@@ -281,21 +331,25 @@ static const char *read_torn_tail(const char *at, const char *end,
     return next;
 }
 
-/*
- * Read a record that begins with THREAD. Return where it ends; how far it
- * could be read is its stage.
- */
-static const char *read_record(const char *at, const char *end,
+/* Read "THREAD [waiter]". Return where it ends, and set the stage. */
+static const char *read_waiter(const char *at, const char *end,
                                struct record *record)
+{
+    at = skip_blanks(at + 6, end) + 1; /* behind the bracket */
+    if (read_who(&at, end, &record->waiter, record) && skip_text(&at, end, "]"))
+        record->stage = WAITER;
+    return at;
+}
+
+/*
+ * Read what follows the waiter. Return where the record ends; how far it could
+ * be read is its stage.
+ */
+static const char *read_rest(const char *at, const char *end,
+                             struct record *record)
 {
     unsigned none = 0;
 
-    record->stage = NOTHING;
-    at = skip_blanks(at + 6, end) + 1; /* behind the bracket */
-    if (!read_who(&at, end, &record->waiter, record) ||
-        !skip_text(&at, end, "]"))
-        return at;
-    record->stage = WAITER;
     at = skip_blanks(at, end);
     if (!skip_text(&at, end, "WAITING"))
         return at;
@@ -382,8 +436,11 @@ static const char *skip_prefix(const char *at, const char *end)
     return at;
 }
 
-/* A record of the line, from at on; NULL without one. */
-static const char *next_record(const char **at, const char *end,
+/*
+ * The next record of the line, from at on, as far as its waiter. Return where
+ * it starts; NULL without one.
+ */
+static const char *next_waiter(const char **at, const char *end,
                                struct record *record)
 {
     const char *start = skip_prefix(*at, end);
@@ -397,7 +454,17 @@ static const char *next_record(const char **at, const char *end,
         return NULL;
     if (start > *at)
         read_prefix(*at, start, record);
-    *at = read_record(start, end, record);
+    *at = read_waiter(start, end, record);
+    return start;
+}
+
+static const char *next_record(const char **at, const char *end,
+                               struct record *record)
+{
+    const char *start = next_waiter(at, end, record);
+
+    if (start && record->stage == WAITER)
+        *at = read_rest(*at, end, record);
     return start;
 }
 

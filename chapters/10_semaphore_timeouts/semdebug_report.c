@@ -58,8 +58,8 @@ static bool is_gone(uint32_t thread)
 /* Of this semaphore alone, not of what its holder may wait for. */
 static enum verdict judge(const struct semaphore *it)
 {
-    bool lasts =
-        it->run.reports > 1 && it->last - it->run_begin >= 2 * it->slice;
+    bool lasts = it->run.reports > 1 &&
+                 it->last - it->run_begin >= 2 * (uint64_t)it->slice;
 
     if (it->cycle != NONE)
         return DEADLOCK;

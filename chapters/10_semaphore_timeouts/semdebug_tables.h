@@ -20,8 +20,10 @@
 #define MOST_HOLDS 131072 /* likewise */
 #define MOST_CYCLES 1024
 #define MOST_TIMEOUTS 4096
+#define RESTS 1024
 #endif
 #define FIRST_SLOTS 64
+#define LONGEST_REST 232
 #define MOST_PROBES 256 /* in a hash table: then it counts as full */
 #define MOST_STEPS 4096 /* of one search for a cycle */
 #define ALL_STEPS (UINT64_C(1) << 20) /* and four for each record */
@@ -64,18 +66,20 @@ struct run {
     uint64_t reports;
 };
 
-struct semaphore {
-    char name[48], path[64], type[12];
-    uint64_t id, reports, named, nobody, by_readers, not_said, most_w, most_r;
-    uint64_t slice, first_line, last_line;
+struct semaphore { /* what each record needs stands together */
+    uint64_t id, most_w, most_r, reports, named, last_line;
+    uint32_t holder, hold, cycle, slice, longest_by;
+    bool other_ids, has_name, has_path, lost; /* lost: a holder did not fit */
+    uint32_t waits;
     uint64_t last;                 /* elapsed at the last report */
-    struct run runs[RUNS];         /* the first ones */
     struct run run;                /* the last one */
     uint64_t run_count, run_begin; /* elapsed */
     uint64_t longest;              /* that one holder was seen to hold */
-    uint32_t longest_by, holder, guess, hold, waits, holds, cycle;
-    uint32_t waiters, holders;
-    bool other_ids, lost; /* lost: a holder did not fit */
+
+    uint64_t nobody, by_readers, not_said, first_line;
+    uint32_t holds, waiters, holders;
+    struct run runs[RUNS]; /* the first ones */
+    char name[48], path[64], type[12];
 };
 TABLE(semaphores, semaphore, MOST_SEMAPHORES);
 
@@ -246,7 +250,7 @@ static const struct wait *next_wait(uint32_t semaphore)
 
     if (!wait || !goes_on(wait, it->last) ||
         !goes_on(wait, semaphores_at[wait->semaphore].last) ||
-        sum(sum(it->last, 2 * it->slice), wait->run_ms) < wait->last)
+        sum(sum(it->last, 2 * (uint64_t)it->slice), wait->run_ms) < wait->last)
         return NULL;
     return wait;
 }
@@ -494,6 +498,8 @@ static void fetch_entries(const struct event *event)
 {
     uint32_t entry =
         waits.slots[slot_of(&waits, pair_of(event, event->waiter))];
+    if (event->waiter < UNFIT && threads_at[event->waiter].wait != NONE)
+        __builtin_prefetch(&waits_at[threads_at[event->waiter].wait]);
     if (entry > 0) {
         __builtin_prefetch(&waits.keys[entry - 1]);
         __builtin_prefetch(&waits_at[entry - 1]);
@@ -633,17 +639,14 @@ static void clean(char *to, size_t size, const char *from, size_t length)
     to[used] = '\0';
 }
 
-/* Mostly it is the one as which it was guessed. */
-static uint32_t find_thread_of(const struct who *who, uint32_t guess)
+static uint32_t find_thread_of(const struct who *who)
 {
     struct key key = {who->process,
                       who->thread | (uint64_t)who->spelling << 60};
     bool is_new;
 
-    if (guess < threads.count && threads.keys[guess].a == key.a &&
-        threads.keys[guess].b == key.b)
-        return guess;
     uint32_t number = find(&threads, key, &is_new);
+
     if (number == NONE)
         return UNFIT;
     if (is_new)
@@ -666,17 +669,20 @@ static uint32_t find_semaphore(const struct record *record, uint64_t line)
                                  .first_line = line,
                                  .longest_by = NONE,
                                  .holder = NONE,
-                                 .guess = NONE,
                                  .hold = NONE,
                                  .waits = NONE,
                                  .holds = NONE,
                                  .cycle = NONE};
         clean(it->type, sizeof it->type, record->type.at, record->type.length);
     }
-    if (it->name[0] == '\0')
+    if (!it->has_name) {
+        it->has_name = record->name.length > 0;
         clean(it->name, sizeof it->name, record->name.at, record->name.length);
-    if (it->path[0] == '\0' && record->path.length > 0)
+    }
+    if (!it->has_path && record->path.length > 0) {
+        it->has_path = true;
         clean(it->path, sizeof it->path, record->path.at, record->path.length);
+    }
     it->other_ids |= it->id != record->id;
     if (it->most_w < record->writers)
         it->most_w = record->writers;
@@ -685,35 +691,54 @@ static uint32_t find_semaphore(const struct record *record, uint64_t line)
     return number;
 }
 
-static void count_kind(const struct part *type)
+static uint32_t find_kind(const struct part *type)
 {
     static const char other[] = "other";
-    size_t i = 0, length = type->length;
+    uint32_t i = 0;
+    char word[sizeof seen.kinds[0].type];
 
+    clean(word, sizeof word, type->at, type->length);
     for (; i + 1 < KINDS && seen.kinds[i].records > 0; i++)
-        if (strncmp(seen.kinds[i].type, type->at, length) == 0 &&
-            (length >= sizeof seen.kinds[i].type ||
-             seen.kinds[i].type[length] == '\0'))
-            break;
-    if (seen.kinds[i].records++ > 0)
-        return;
+        if (strcmp(seen.kinds[i].type, word) == 0)
+            return i;
     if (i + 1 == KINDS)
         memcpy(seen.kinds[i].type, other, sizeof other);
     else
-        clean(seen.kinds[i].type, sizeof seen.kinds[i].type, type->at, length);
+        memcpy(seen.kinds[i].type, word, sizeof word);
+    return i;
 }
 
-/* False when it says too little to be used. */
-static bool take_record(const struct record *record, uint64_t line)
+/*
+ * A crowd waits for the same: all but the waiter is the same text again, and
+ * what it said is still known.
+ */
+struct rest {
+    char text[LONGEST_REST];
+    uint32_t length, semaphore, holder, ms, kind;
+    enum held held;
+};
+static struct rest rests[RESTS];
+
+/* Where this text would be. */
+static struct rest *rest_of(const char *at, size_t length)
 {
-    seen.too_big += record->too_big;
-    if (record->stage < WAITER)
-        return false;
-    seen.records++;
-    seen.whole += record->stage == WHOLE;
-    seen.cut += record->stage != WHOLE;
-    if (record->stage >= TYPE)
-        count_kind(&record->type);
+    uint64_t hash = length, part;
+
+    for (size_t i = 0; i + 8 <= length; i += 8) {
+        memcpy(&part, at + i, sizeof part);
+        hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return &rests[hash % RESTS];
+}
+
+static bool is_known(const struct rest *rest, const char *at, size_t length)
+{
+    return rest->length == length && memcmp(rest->text, at, length) == 0;
+}
+
+static void note_prefix(const struct record *record)
+{
     if (record->stamp.length > 0) {
         clean(seen.last_stamp, sizeof seen.last_stamp, record->stamp.at,
               record->stamp.length);
@@ -723,32 +748,82 @@ static bool take_record(const struct record *record, uint64_t line)
     for (int i = 0; i < SPELLINGS; i++)
         seen.evidence[i] |= record->evidence[i];
     seen.spelled[record->waiter.spelling]++;
+    seen.records++;
+}
+
+static void pass_on(const struct record *record, const struct rest *rest,
+                    uint64_t line)
+{
+    struct event event = {.ms = rest->ms,
+                          .sequence = record->sequence,
+                          .line = line,
+                          .held = rest->held,
+                          .semaphore = rest->semaphore,
+                          .holder = rest->holder,
+                          .has_sequence = record->has_sequence};
+
+    event.waiter = find_thread_of(&record->waiter);
+    if (event.has_sequence) {
+        take_numbered(&event);
+        return;
+    }
+    if (window.pending > 0)
+        take_all_pending();
+    queue_event(&event);
+}
+
+/* A record whose rest is known. */
+static void take_known(const struct record *record, const struct rest *rest,
+                       uint64_t line)
+{
+    note_prefix(record);
+    seen.whole++;
+    seen.kinds[rest->kind].records++;
+    pass_on(record, rest, line);
+}
+
+/*
+ * False when it says too little to be used. What its rest says is noted, too,
+ * in one that has no text yet.
+ */
+static bool take_record(const struct record *record, uint64_t line,
+                        struct rest *rest)
+{
+    rest->length = 0;
+    seen.too_big += record->too_big;
+    if (record->stage < WAITER)
+        return false;
+    note_prefix(record);
+    seen.whole += record->stage == WHOLE;
+    seen.cut += record->stage != WHOLE;
+    if (record->stage >= TYPE) {
+        rest->kind = find_kind(&record->type);
+        seen.kinds[rest->kind].records++;
+    }
     if (record->stage < ADDRESS)
         return true;
 
-    struct event event = {.ms = record->ms < MOST_MS ? (uint32_t)record->ms
-                                                     : MOST_MS,
-                          .sequence = record->sequence,
-                          .line = line,
-                          .held = record->held,
-                          .holder = NONE,
-                          .has_sequence = record->has_sequence};
-    event.semaphore = find_semaphore(record, line);
-    if (event.semaphore == NONE)
+    rest->ms = record->ms < MOST_MS ? (uint32_t)record->ms : MOST_MS;
+    rest->held = record->held;
+    rest->holder = NONE;
+    rest->semaphore = find_semaphore(record, line);
+    if (rest->semaphore == NONE)
         return true;
-    event.waiter = find_thread_of(&record->waiter, NONE);
     if (record->held == HELD ||
         (record->held == READERS && !is_nobody(&record->holder)))
-        event.holder = semaphores_at[event.semaphore].guess = find_thread_of(
-            &record->holder, semaphores_at[event.semaphore].guess);
-    if (event.has_sequence) {
-        take_numbered(&event);
-    } else {
-        if (window.pending > 0)
-            take_all_pending();
-        queue_event(&event);
-    }
+        rest->holder = find_thread_of(&record->holder);
+    pass_on(record, rest, line);
     return true;
+}
+
+/* Remember it for the next record, if it is short enough. */
+static void remember(struct rest *rest, const char *at, size_t length)
+{
+    if (length > LONGEST_REST || rest->semaphore == NONE ||
+        rest->holder == UNFIT)
+        return;
+    memcpy(rest->text, at, length);
+    rest->length = (uint32_t)length;
 }
 
 #endif

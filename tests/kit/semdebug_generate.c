@@ -95,11 +95,13 @@ static int write_record(int spelling, unsigned many)
     if (below(100) == 0)
         return write_other();
     if (below(8) == 0)
-        places[thread % THREADS] = below(1 + below(SEMAPHORES));
+        places[thread % THREADS] =
+            (thread + below(1 + below(SEMAPHORES / 4))) % SEMAPHORES;
     semaphore = places[thread % THREADS];
     holder = &holders[semaphore];
-    if (below(semaphore < SEMAPHORES / 10 ? 100000 : 8) == 0)
-        *holder = below(4) == 0 ? below(many) : many + below(50);
+    if (*holder == 0 || below(semaphore < SEMAPHORES / 10 ? 100000 : 8) == 0)
+        *holder =
+            below(4) == 0 ? below(many) : many + (semaphore + below(8)) % 50;
     if (many > THREADS)
         semaphore = thread; /* and so a new one, mostly */
     switch (spelling < 3 ? spelling : (int)(thread % 3)) {
