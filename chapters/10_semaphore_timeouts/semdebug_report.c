@@ -123,7 +123,7 @@ static void explain(enum verdict verdict, const struct semaphore *it, char *why,
                  "its process is not in the list: nobody is left to let go");
         if (missing > 0)
             snprintf(why, size,
-                     "its process is not in the list, but neither are %" PRIu64
+                     "its process is not in the list, nor are %" PRIu64
                      " of %" PRIu32 " waiters: is the list whole, and of the "
                      "same time?",
                      missing, it->waiters);
@@ -515,7 +515,10 @@ static void find_other_cycles(void)
 {
     static uint32_t walk_of[MOST_SEMAPHORES];
 
-    for (uint32_t i = 0; i < semaphores.count && seen.searches_cut > 0; i++) {
+    if (seen.searches_cut == 0)
+        return;
+    memset(walk_of, 0, sizeof walk_of);
+    for (uint32_t i = 0; i < semaphores.count; i++) {
         uint32_t at = i;
         uint64_t length = 0;
         const struct wait *wait;
@@ -554,6 +557,9 @@ static bool report(void)
     tell_rest("deadlocks", cycles.count);
     tell_semaphores();
     tell_statistic();
+    if (seen.records + seen.statistics + seen.sessions == 0 && !tsv)
+        printf("log: no record in it: nobody waited long, or it is another "
+               "kind of log\n");
     return true;
 }
 
@@ -683,6 +689,8 @@ int main(int argc, char *argv[])
         read_file(list, take_process_line);
         seen.lines = seen.too_long = 0;
         have_processes = true;
+        if (process_count == 0)
+            errx(EXIT_FAILURE, "read %s: there is no process in it", list);
     }
     if (optind == argc)
         tell_sample();

@@ -120,10 +120,11 @@ static void thread_cells(const char *key, uint32_t who)
     cell(key, "%s", name_of(who));
     cell("pid", "%" PRIu64, number);
     cell("pid_hex", "0x%" PRIX64, number);
-    cell("program", "%s",
+    cell("program", "%s%s",
          process          ? process->program
          : have_processes ? "not in the list"
-                          : "");
+                          : "",
+         process && process->crashed ? " (crashed)" : "");
 }
 
 /* --- the document's names --- */

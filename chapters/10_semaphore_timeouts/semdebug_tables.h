@@ -382,8 +382,10 @@ static bool note_wait(const struct event *event, struct semaphore *it)
     if (wait->run_ms > wait->longest)
         wait->longest = wait->run_ms;
     wait->last = elapsed;
-    wait->slice = event->ms > 0 ? event->ms : DEFAULT_SLICE;
-    it->slice = wait->slice;
+    if (event->ms > 0 || wait->slice == 0)
+        wait->slice = event->ms > 0 ? event->ms : DEFAULT_SLICE;
+    if (event->ms > 0)
+        it->slice = event->ms;
     return changed;
 }
 
@@ -734,7 +736,8 @@ static struct rest *rest_of(const char *at, size_t length)
 
 static bool is_known(const struct rest *rest, const char *at, size_t length)
 {
-    return rest->length == length && memcmp(rest->text, at, length) == 0;
+    return length > 0 && rest->length == length &&
+           memcmp(rest->text, at, length) == 0;
 }
 
 static void note_prefix(const struct record *record)

@@ -293,3 +293,98 @@ says() {
     probe errors
     assert_line "probe: children=0"
 }
+
+# waits WAITER ADDRESS HOLDER [MS]: print a record, as Windows writes it.
+waits() {
+    echo "THREAD [$1] WAITING FOR SEM 0x042D a name (@$2) (OWNER=$3) FOR ${4:-30000} ms"
+}
+
+@test "the same number at another address is another semaphore" {
+    {
+        waits 0A01:0001 00000010 0B01:0001
+        waits 0A02:0001 00000020 0B01:0001
+    } >log
+    run -0 semdebug_report log
+    assert_equal "$(grep -c '^semaphore:' <<<"$output")" 2
+}
+
+@test "who holds it in all reports is stuck, whoever waits" {
+    {
+        waits 0A01:0001 00000010 0B01:0001
+        waits 0A02:0001 00000010 0B01:0001
+    } >log
+    run -0 semdebug_report log
+    assert_line --partial "verdict: stuck holder: no report names another"
+    assert_line --partial "holder: thread=0B01:0001 pid=2817 pid_hex=0xB01 reports=2"
+}
+
+@test "a semaphore that goes from hand to hand is a convoy, not a culprit" {
+    {
+        waits 0A01:0001 00000010 0B01:0001
+        waits 0A02:0001 00000010 0000:0000
+        waits 0A03:0001 00000010 0A02:0001
+    } >log
+    run -0 semdebug_report log
+    assert_line --partial "verdict: convoy of 2 holders"
+    assert_line --partial 'had_it="0B01:0001*1 nobody*1 0A02:0001*1" changes=2'
+}
+
+@test "a wait is as long as its reports in a row, not as one slice" {
+    for _ in 1 2 3; do
+        waits 0A01:0001 00000010 0B01:0001
+    done >log
+    run -0 semdebug_report log
+    assert_line --regexp "waiter: thread=0A01:0001 .* reports=3 longest_ms=90000"
+}
+
+@test "those who wait in a circle are a deadlock, named once" {
+    for _ in 1 2; do
+        waits 0A01:0001-000C 00000010 0A02:000D
+        waits 0A02:0007-000D 00000020 0A01:000C
+    done >log
+    run -0 semdebug_report log
+    assert_equal "$(grep -c '^deadlock:' <<<"$output")" 1
+    assert_line --partial "deadlock: number=1 of=2 reports_of_each=2 times=1"
+    assert_equal "$(grep -c 'verdict: deadlock of 2: they were reported again' \
+        <<<"$output")" 2
+}
+
+@test "a holder that waits in turn is followed to the root" {
+    {
+        waits 0A01:0001 00000010 0A02:0001
+        waits 0A02:0001 00000020 0A03:0001
+        waits 0A03:0001 00000030 0A04:0001
+        waits 0A05:0001 00000030 0A04:0001
+    } >log
+    run -0 semdebug_report log
+    assert_line --partial "chain: depth=3 via=0A02:0001<-@00000020<-0A03:0001<-@00000030<-0A04:0001 ends=root root=0A04:0001 pid=2564"
+    assert_equal "$(grep -c 'verdict: stuck holder, at the end of the chain' \
+        <<<"$output")" 2
+}
+
+@test "a holder that is not in the list of processes is gone" {
+    {
+        waits 0A01:0001 00000010 0B01:0001
+        waits 0A02:0001 00000010 0B01:0001
+    } >log
+    printf '%s\n' "UID PID PPID C STIME TTY TIME CMD" \
+        "n 2561 1 0 10:00 ? 00:00:01 /opt/http -d" \
+        "n 2562 1 0 10:00 ? 00:00:01 /opt/amgr" >list
+    run -0 semdebug_report --processes=list log
+    assert_line --partial "verdict: holder gone: its process is not in the list: nobody"
+    assert_line --partial "waiter: thread=0A01:0001 pid=2561 pid_hex=0xA01 program=http"
+    echo "n 2817 1 0 10:00 ? 00:00:01 /opt/server" >>list
+    run -0 semdebug_report --processes=list log
+    assert_line --partial "verdict: stuck holder"
+    assert_line --partial "program=server"
+}
+
+@test "ids that may be hex or decimal are not guessed: it asks, and exits with 2" {
+    waits 0101:0022 00000010 0012:0034 >log
+    run -2 semdebug_report log
+    assert_output "semdebug_report: the ids may be hex or decimal: say --ids=hex (Windows) or --ids=dec (Unix)"
+    run -0 semdebug_report --ids=hex log
+    assert_line --partial "thread=0012:0034 pid=18 pid_hex=0x12"
+    run -0 semdebug_report --ids=dec log
+    assert_line --partial "thread=0012:0034 pid=12 pid_hex=0xC"
+}

@@ -446,7 +446,7 @@ END
     # they are no system calls. sigprocmask and the like cannot fail.
     local others='^(_.*|str.*|mem.*|.*printf|.*scanf|put.*|f(open|close|gets|puts|
         |flush|write|read|eof|error)|getline|errx?|warnx?|v?(err|warn)x?|
-        |(.*_)?exit|abort|atexit|malloc|calloc|realloc|free|qsort|getopt|
+        |(.*_)?exit|abort|atexit|malloc|calloc|realloc|free|qsort|getopt(_long)?|
         |getenv|setenv|environ|opt(arg|ind|opt|err)|std(in|out|err)|
         |set(v|line)buf|to(upper|lower)|perror|s?rand|s?random|
         |get(pid|ppid|tid|uid|itimer|rusage|rlimit|pgrp|sockname)|setrlimit|
