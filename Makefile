@@ -172,7 +172,9 @@ $(BUILD)/readmes/top.bats: README.md tests/tools/fences.sh
 kit_suites := $(filter-out programs signals faults,$(basename $(notdir $(wildcard tests/kit/*.bats))))
 $(foreach s,$(kit_suites),$(eval $(call suite,kit/$s,tests/kit/$s.bats,all $(all_tests))))
 
+# What a few rounds in check cannot show.
 $(eval $(call suite,every-round/send_all,tests/kit/send_all_rounds.bats,all $(all_tests),KIT_ALL=1 $(patient)))
+$(eval $(call suite,every-round/wait_graph,tests/kit/wait_graph_looks.bats,all $(all_tests),KIT_ALL=1 $(patient)))
 
 gate_suites := $(basename $(notdir $(wildcard tests/kit/gate/*.bats)))
 $(foreach s,$(gate_suites),$(eval $(call suite,gate/$s,tests/kit/gate/$s.bats,all $(all_tests),$(patient))))
@@ -204,7 +206,7 @@ of_chapter = $(addsuffix /$1,programs chapters readmes) \
     $(addprefix exercises/,$(basename $(notdir $(wildcard solutions/$1/*.c))))
 $(eval $(call checking,check,$(foreach chapter,$(chapters),$(call of_chapter,$(chapter))) $(exercises:%=solutions/%) $(kit_suites:%=kit/%) readmes/top))
 $(eval $(call checking,memcheck,$(chapters:%=memcheck/%)))
-$(eval $(call checking,verify,$(gate_suites:%=gate/%) $(if $(exercises),answers) $(chapters:%=every-signal/%) $(chapters:%=faults/%) every-round/send_all $(chapters:%=memcheck/%)))
+$(eval $(call checking,verify,$(gate_suites:%=gate/%) $(if $(exercises),answers) $(chapters:%=every-signal/%) $(chapters:%=faults/%) every-round/send_all every-round/wait_graph $(chapters:%=memcheck/%)))
 $(foreach chapter,$(chapters),$(eval $(call checking,check-$(firstword $(subst _, ,$(chapter))),$(call of_chapter,$(chapter)))))
 
 soak: all $(all_tests)
