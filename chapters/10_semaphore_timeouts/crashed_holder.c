@@ -102,13 +102,15 @@ static void reap(pid_t child)
 
 /* Wait for the semaphore. Returns whether we have it. If not, said is the
    state of its holder in the last report. */
-static bool get(int number, char said[16])
+static bool get(int number, pid_t holder, const char *state, char said[16])
 {
+    char mark[64];
     char line[PIPE_BUF];
     const char *at = NULL;
     ssize_t length;
     struct pollfd end = {.fd = timed_sems_reporter_end(), .events = POLLIN};
 
+    snprintf(mark, sizeof mark, "=holder[%d] state=%s", (int)holder, state);
     while (!at) { /* on a busy machine a report may come later */
         if (poll(&end, 1, 0) == -1)
             err(EXIT_FAILURE, "poll");
@@ -121,12 +123,12 @@ static bool get(int number, char said[16])
         while ((length = recv(reports[0], line, sizeof line - 1,
                               MSG_DONTWAIT)) > 0) { /* a message is a line */
             line[length] = '\0';
-            at = strstr(line, " state=");
+            at = strstr(line, mark); /* else it is out of date */
         }
         if (length == -1 && errno != EAGAIN)
             err(EXIT_FAILURE, "recv");
     }
-    if (sscanf(at, " state=%15s", said) != 1)
+    if (sscanf(at, "%*s state=%15s", said) != 1)
         errx(EXIT_FAILURE, "a line without a state: %s", line);
     return false;
 }
@@ -147,17 +149,17 @@ static void tell(int ending, bool undo)
     close(lingers[0]);
     if (!lives)
         reap(holder);
-    bool have = get(ending, said);
+    bool have = get(ending, holder, "", said);
     if (lives) {
         if (kill(holder, SIGKILL) == -1)
             err(EXIT_FAILURE, "kill");
         reap(holder);
-        have = have || get(ending, then);
+        have = have || get(ending, holder, "gone", then);
     }
     bool by_hand = !have; /* any process may, and nobody else will */
     if (by_hand && semop(table->set, &give, 1) == -1)
         err(EXIT_FAILURE, "semop");
-    if (by_hand && !get(ending, then))
+    if (by_hand && !get(ending, holder, "gone", then))
         errx(EXIT_FAILURE, "semtimedop: given back, and not free");
     if (!timed_sem_look(table, ending, &row))
         errx(EXIT_FAILURE, "somebody else writes into our row");

@@ -127,12 +127,14 @@ static void await_holder(pid_t holder, const char *state)
 
 /* Wait for it, and give it back. If we have to give up, said is what the last
    report says of the holder. */
-static bool get(char said[16])
+static bool get(pid_t holder, char said[16])
 {
+    char mark[64];
     char line[PIPE_BUF], *at = NULL;
     ssize_t length;
     struct pollfd end = {.fd = timed_sems_reporter_end(), .events = POLLIN};
 
+    snprintf(mark, sizeof mark, "=holder[%d] state=", (int)holder);
     while (!at) { /* on a busy machine a report may come later */
         if (poll(&end, 1, 0) == -1)
             err(EXIT_FAILURE, "poll");
@@ -147,12 +149,12 @@ static bool get(char said[16])
         while ((length = recv(reports[0], line, sizeof line - 1,
                               MSG_DONTWAIT)) > 0) { /* a message is a line */
             line[length] = '\0';
-            at = strstr(line, " state=");
+            at = strstr(line, mark); /* else it is out of date */
         }
         if (length == -1 && errno != EAGAIN)
             err(EXIT_FAILURE, "recv");
     }
-    if (sscanf(at, " state=%15s", said) != 1)
+    if (sscanf(at, "%*s state=%15s", said) != 1)
         errx(EXIT_FAILURE, "a line without a state: %s", line);
     return false;
 }
@@ -165,11 +167,11 @@ static void tell(int way)
     *computed = false;
     pid_t holder = start_holder(way);
     await_holder(holder, ways[way].state);
-    get(said);
+    get(holder, said);
     *computed = true;
     if (way == READS && write(device[1], "", 1) == -1)
         err(EXIT_FAILURE, "write");
-    if (!get(later) && way != COMPUTES && way != READS) {
+    if (!get(holder, later) && way != COMPUTES && way != READS) {
         by = way == IS_STOPPED ? "SIGCONT" : "kill";
         if (kill(holder, way == IS_STOPPED ? SIGCONT : SIGKILL) == -1)
             err(EXIT_FAILURE, "kill");
