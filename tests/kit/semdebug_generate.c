@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEMAPHORES 200
-#define THREADS 400
+#define SEMAPHORES 60
+#define THREADS 200
 
 static uint64_t state;
 
@@ -99,7 +99,7 @@ static int write_record(int spelling, unsigned many)
             (thread + below(1 + below(SEMAPHORES / 4))) % SEMAPHORES;
     semaphore = places[thread % THREADS];
     holder = &holders[semaphore];
-    if (*holder == 0 || below(semaphore < SEMAPHORES / 10 ? 100000 : 8) == 0)
+    if (*holder == 0 || below(semaphore < SEMAPHORES / 10 ? 100000 : 16) == 0)
         *holder =
             below(4) == 0 ? below(many) : many + (semaphore + below(8)) % 50;
     if (many > THREADS)
