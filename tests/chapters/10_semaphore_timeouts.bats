@@ -12,6 +12,7 @@ setup_file() {
 setup() {
     load ../helpers
     use chapters/10_semaphore_timeouts
+    cd "$BATS_TEST_TMPDIR" || return
 }
 
 # lens FAULT PROGRAM [ARG...]: run it with this fault and its calls in trace.

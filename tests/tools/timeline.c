@@ -277,12 +277,16 @@ static void print_list(FILE *out)
     fprintf(out, "%8s  %-*s%-24s %8s  %s\n", "at", left, "who", "call", "took",
             "result");
     for (struct call *call = calls; call < calls + call_count; call++)
-        if (call->first == call && call->result[0] && count++ < MAX_LIST)
-            fprintf(out, "%8s  %-*s%-24s %8s  %s%s\n",
+        if (call->first == call && call->result[0] && count++ < MAX_LIST) {
+            const char *injected = call->injected ? ", injected" : "";
+            int room = WIDTH - 21 - left -
+                       (int)(strlen(call->result) + strlen(injected));
+            fprintf(out, "%8s  %-*s%-24.*s %8s  %s%s\n",
                     duration(call->begin - start).text, left, call->lane->label,
-                    call->label,
+                    room > 24 ? room : 24, call->label,
                     call->took > 0 ? duration(call->took).text : "-",
-                    call->result, call->injected ? ", injected" : "");
+                    call->result, injected);
+        }
     if (count == 0)
         fputs("       -  no call waited, and none failed\n", out);
     if (count > MAX_LIST)
