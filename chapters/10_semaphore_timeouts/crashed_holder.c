@@ -9,9 +9,10 @@
  * report cannot tell it from a holder at work: it sleeps. Only its end helps.
  *
  * We wait, and when we give up we read the last report and do what is left to
- * do: end who lingers, and give back by hand what no one will. SEM_UNDO does not say that the work was cut short.
- * The table does: who acquires it finds the name of one who has not released
- * it, an orphan, and should look at what the semaphore guards.
+ * do: end who lingers, and give back by hand what no one will. SEM_UNDO does
+ * not say that the work was cut short. The table does: who acquires it finds
+ * the name of one who has not released it, an orphan, and should look at what
+ * the semaphore guards.
  *
  *     $ cc crashed_holder.c -o crashed_holder
  *     $ ./crashed_holder

@@ -93,14 +93,14 @@ static _Noreturn void open_index(int64_t limit)
 /* Returns 0 in the child, which never outlives us. */
 static pid_t start(const char *name)
 {
-    pid_t operator= getpid(), child = fork();
+    pid_t parent = getpid(), child = fork();
 
     if (child == -1)
         err(EXIT_FAILURE, "fork");
     if (child == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
                        prctl(PR_SET_NAME, name) == -1))
         err(EXIT_FAILURE, "prctl");
-    if (child == 0 && getppid() != operator)
+    if (child == 0 && getppid() != parent)
         _exit(EXIT_FAILURE);
     return child;
 }

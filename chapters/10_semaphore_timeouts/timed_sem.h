@@ -248,8 +248,7 @@ static inline int timed_sem_release(struct timed_sems *table, int number)
     (void)timed_sem_get(table->rows[number].cell, &row, sizeof row);
     int64_t held = now_ns() - row.since;
     row.longest_hold = held > row.longest_hold ? held : row.longest_hold;
-    row.held =
-        false; /* while it is ours: afterwards the row is the next one's */
+    row.held = false; /* now: after the semop() the row is the next one's */
     timed_sem_put(table->rows[number].cell, &row, sizeof row);
     return semop(table->set, &give, 1);
 }
