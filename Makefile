@@ -149,8 +149,8 @@ endef
 built = $(filter $(BUILD)/chapters/$1/%,$(all_programs)) $(all_tools)
 
 # The gate keeps a machine busy for long: its guards against hanging wait longer.
-patient := KIT_TIME_SCALE=3 KIT_SUITE_LIMIT=1500s
-very_patient := KIT_TIME_SCALE=5 KIT_SUITE_LIMIT=900s
+patient := KIT_TIME_SCALE=3 KIT_SUITE_LIMIT=600s
+very_patient := KIT_TIME_SCALE=5 KIT_SUITE_LIMIT=360s
 
 # $1: a chapter. Its READMEs are tests too, and what holds for all programs is.
 define chapter_suites

@@ -3,17 +3,23 @@
  *
  * The two transfers of abba once more, in opposite order, at the same moment.
  * But each account is a byte of a file, and is locked with fcntl(), and such a
- * lock belongs to a process. So the kernel can see that he who asks now would
- * wait for one who waits for him, and refuses: EDEADLK. Which of the two that
+ * lock belongs to a process. So the kernel can see that whoever asks now would
+ * wait for one who waits for it, and refuses: EDEADLK. Which of the two that
  * is depends on who asks last. There is no limit, and none is needed.
+ *
+ * With more than two they stand in a ring: each has its own account and wants
+ * the next one's. The kernel follows the waits from owner to owner, but only
+ * so far. In a ring that is too large for it they hang, until an alarm ends
+ * one of them.
  *
  *     $ cc fcntl_refuses.c -o fcntl_refuses
  *     $ ./fcntl_refuses
- *     first: locked account=savings
- *     second: locked account=checking
- *     bank: opens_gate
- *     bank: ended done=1 refused=1 errno=EDEADLK
+ *     transfer1: locked account=1
+ *     transfer2: locked account=2
+ *     bank: opens_gate ring=2
+ *     bank: ended done=1 refused=1 hung=0
  *
+ * Exits with 3 when somebody hung.
  * See also: fcntl_locking(2), abba.c.
  */
 #define _GNU_SOURCE /* memfd_create() */
@@ -31,8 +37,8 @@
 
 #include "../../common/exit_codes.h"
 
-enum { SAVINGS, CHECKING };
-static const char *const accounts[] = {"savings", "checking"};
+#define ALARM 5 /* in s */
+#define MOST 20
 
 static int file, ready[2], gate[2]; /* the last two are pipes */
 
@@ -47,18 +53,18 @@ static int lock(int account)
     return fcntl(file, F_SETLKW, &byte);
 }
 
-static _Noreturn void transfer(const char *who, int from, int to)
+static _Noreturn void transfer(int from, int to)
 {
     char none;
 
-    alarm(10); /* in s, the last resort: its signal ends us */
     if (lock(from) == -1)
         err(EXIT_FAILURE, "fcntl");
-    printf("%s: locked account=%s\n", who, accounts[from]);
+    printf("transfer%d: locked account=%d\n", from, from);
     if (write(ready[1], "", 1) == -1)
         err(EXIT_FAILURE, "write");
     if (read(gate[0], &none, 1) == -1) /* 0: the bank has closed its end */
         err(EXIT_FAILURE, "read");
+    alarm(ALARM); /* its signal ends us, and others may go on */
     if (lock(to) == 0)
         _exit(EXIT_SUCCESS); /* which unlocks both, when the money is moved */
     if (errno != EDEADLK)
@@ -67,7 +73,7 @@ static _Noreturn void transfer(const char *who, int from, int to)
 }
 
 /* Returns when it has its first lock. */
-static pid_t start(const char *who, int from, int to)
+static pid_t start(int from, int to)
 {
     char none;
     pid_t bank = getpid(), child = fork();
@@ -76,13 +82,13 @@ static pid_t start(const char *who, int from, int to)
     if (child == 0) {
         /* Never outlive the bank. */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, who) == -1)
+            prctl(PR_SET_NAME, "transfer") == -1)
             err(EXIT_FAILURE, "prctl");
         if (getppid() != bank)
             _exit(EXIT_FAILURE);
         close(gate[1]); /* so that the bank has the last one */
         close(ready[0]);
-        transfer(who, from, to);
+        transfer(from, to);
     }
 
     close(ready[1]); /* so that its end is the end of the pipe */
@@ -90,43 +96,52 @@ static pid_t start(const char *who, int from, int to)
     if (got == -1)
         err(EXIT_FAILURE, "read");
     if (got == 0)
-        errx(EXIT_FAILURE, "read: the %s has failed", who);
+        errx(EXIT_FAILURE, "read: a transfer has failed");
     close(ready[0]);
     return child;
 }
 
+static _Noreturn void usage(void)
+{
+    fprintf(stderr,
+            "usage: fcntl_refuses [RING]\n"
+            "  RING  so many transfers in a ring, 2 to %d, default 2\n",
+            MOST);
+    exit(EXIT_USAGE);
+}
+
 int main(int argc, char *argv[])
 {
-    (void)argv;
-    if (argc > 1) {
-        fputs("usage: fcntl_refuses\n", stderr);
-        return EXIT_USAGE;
-    }
+    char *end = NULL;
+    long ring = argc > 1 ? strtol(argv[1], &end, 10) : 2;
+    if (argc > 2 || (end && *end) || ring < 2 || ring > MOST)
+        usage();
 
     file = memfd_create("accounts", 0); /* a file in memory, without a name */
     if (file == -1)
         err(EXIT_FAILURE, "memfd_create");
     setlinebuf(stdout); /* empty at fork() */
-    if (pipe(gate) == -1 || pipe(ready) == -1)
+    if (pipe(gate) == -1)
         err(EXIT_FAILURE, "pipe");
-    pid_t transfers[2];
-    transfers[0] = start("first", SAVINGS, CHECKING);
-    if (pipe(ready) == -1)
-        err(EXIT_FAILURE, "pipe");
-    transfers[1] = start("second", CHECKING, SAVINGS);
-    printf("bank: opens_gate\n");
+    pid_t transfers[MOST];
+    for (int i = 0; i < ring; i++) {
+        if (pipe(ready) == -1)
+            err(EXIT_FAILURE, "pipe");
+        transfers[i] = start(i + 1, i + 1 < ring ? i + 2 : 1);
+    }
+    printf("bank: opens_gate ring=%ld\n", ring);
     close(gate[1]);
 
-    int status, done = 0, refused = 0;
-    for (int i = 0; i < 2; i++) {
+    int status, done = 0, refused = 0, hung = 0;
+    for (int i = 0; i < ring; i++) {
         if (waitpid(transfers[i], &status, 0) == -1)
             err(EXIT_FAILURE, "waitpid");
         done += status == 0;
         refused += WIFEXITED(status) && WEXITSTATUS(status) == EDEADLK;
+        hung += WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
     }
-    if (done + refused != 2)
+    if (done + refused + hung != ring)
         errx(EXIT_FAILURE, "waitpid: a transfer has failed");
-    printf("bank: ended done=%d refused=%d errno=%s\n", done, refused,
-           refused > 0 ? "EDEADLK" : "none");
-    return EXIT_SUCCESS;
+    printf("bank: ended done=%d refused=%d hung=%d\n", done, refused, hung);
+    return hung > 0 ? EXIT_TIMED_OUT : EXIT_SUCCESS;
 }

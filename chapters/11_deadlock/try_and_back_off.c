@@ -119,7 +119,7 @@ static _Noreturn void work(int me, enum pauses pauses, int clock)
         if (done) /* its work */
             let_go(neighbours);
         else
-            step(clock);
+            step(clock); /* here: until the others have been refused, too */
         let_go(mine);
         if (!done)
             drew[rounds] = draw(pauses);
