@@ -1,9 +1,10 @@
 /*
  * crashed_holder - whoever held the semaphore has crashed: who gives it back?
  *
- * Three ways to end with a semaphore that others need. A holder that
- * crashes, and one that ends and has forgotten to release: without SEM_UNDO
- * nobody gives it back, with SEM_UNDO the kernel does, at once. And one that
+ * One that releases what it held, as it should, and three ways to end with
+ * a semaphore that others need. A holder that crashes, and one that ends and
+ * has forgotten to release: without SEM_UNDO nobody gives it back, with
+ * SEM_UNDO the kernel does, at once. And one that
  * crashes and lingers: it has a handler for SIGSEGV that collects what it can
  * and then sleeps, as many have. It lives, so SEM_UNDO does nothing, and the
  * report cannot tell it from a holder at work: it sleeps. Only its end helps.
@@ -16,9 +17,11 @@
  *
  *     $ cc crashed_holder.c -o crashed_holder
  *     $ ./crashed_holder
+ *     releases: undo=no report=none repaired_by=itself orphaned=0
  *     crashes: undo=no report=gone repaired_by=hand orphaned=1
  *     lingers: undo=no report=sleeping,gone repaired_by=kill,hand orphaned=1
  *     forgets: undo=no report=gone repaired_by=hand orphaned=1
+ *     releases: undo=yes report=none repaired_by=itself orphaned=0
  *     crashes: undo=yes report=none repaired_by=undo orphaned=1
  *     lingers: undo=yes report=sleeping repaired_by=kill,undo orphaned=1
  *     forgets: undo=yes report=none repaired_by=undo orphaned=1
@@ -46,8 +49,9 @@
 #include "../../common/exit_codes.h"
 #include "timed_sem.h"
 
-enum { CRASHES, LINGERS, FORGETS, ENDINGS };
-static const char *const endings[] = {"crashes", "lingers", "forgets"};
+enum { RELEASES, CRASHES, LINGERS, FORGETS, ENDINGS };
+static const char *const endings[] = {"releases", "crashes", "lingers",
+                                      "forgets"};
 static struct timed_sems *table; /* a semaphore for each */
 static int64_t slice;            /* and a wait is five of them */
 static int reports[2], lingers[2];
@@ -66,7 +70,9 @@ static void hold(int ending)
 {
     if (timed_sem_acquire(table, ending, 0) == -1)
         err(EXIT_FAILURE, "semtimedop %s", endings[ending]);
-    if (ending == FORGETS)
+    if (ending == RELEASES && timed_sem_release(table, ending) == -1)
+        err(EXIT_FAILURE, "semop %s", endings[ending]);
+    if (ending == RELEASES || ending == FORGETS)
         return;
     if (signal(SIGSEGV, ending == LINGERS ? on_crash : SIG_DFL) == SIG_ERR)
         err(EXIT_FAILURE, "signal");
@@ -168,7 +174,11 @@ static void tell(int ending, bool undo)
         err(EXIT_FAILURE, "semop %s", endings[ending]);
     printf("%s: undo=%s report=%s%s%s repaired_by=%s%s orphaned=%d\n",
            endings[ending], undo ? "yes" : "no", said, then[0] ? "," : "", then,
-           lives ? "kill," : "", by_hand ? "hand" : "undo", (int)row.orphaned);
+           lives ? "kill," : "",
+           by_hand              ? "hand"
+           : ending == RELEASES ? "itself"
+                                : "undo",
+           (int)row.orphaned);
 }
 
 int main(int argc, char *argv[])

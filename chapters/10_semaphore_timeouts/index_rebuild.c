@@ -120,11 +120,12 @@ static int reap(pid_t child)
 static bool print_report(int reports, int flags)
 {
     char line[PIPE_BUF];
-    ssize_t length = recv(reports, line, sizeof line, flags);
+    ssize_t length = recv(reports, line, sizeof line - 1, flags);
 
     if (length == -1 && errno != EAGAIN)
         err(EXIT_FAILURE, "recv");
-    printf("%.*s", length > 0 ? (int)length : 0, line);
+    line[length > 0 ? length : 0] = '\0';
+    printf("%s", line);
     return length > 0 && !strstr(line, " suppressing ");
 }
 

@@ -18,7 +18,8 @@
  *     $ ./semdebug_report SEMDEBUG.TXT --processes ps.txt
  *     $ ./semdebug_report --tsv - <SEMDEBUG.TXT | grep ^verdict
  *
- * Without arguments it explains a log of its own. A verdict is one of
+ * Without arguments it reads the standard input if that is a pipe or a file,
+ * and else explains a log of its own. A verdict is one of
  *
  *     deadlock of n         they wait for each other; no waiting will end it
  *     holder gone           its process is not in the list of processes
@@ -40,6 +41,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../../common/exit_codes.h"
 #include "semdebug_rows.h"
@@ -132,9 +135,12 @@ static void explain(enum verdict verdict, const struct semaphore *it, char *why,
         snprintf(why, size,
                  process && process->crashed
                      ? "it has crashed, and its crash handler waits: end it"
-                 : it->run.reports == it->named
-                     ? "no report names another holder: see what it does"
-                     : "no other holder since: see what it does");
+                 : it->last == it->run_begin /* no wait spans two of them */
+                     ? "no report names another holder, though it may have "
+                       "let go in between: see what it does"
+                     : it->run.reports == it->named
+                           ? "no report names another holder: see what it does"
+                           : "no other holder since: see what it does");
         break;
     case BY_READERS:
         snprintf(why, size,
@@ -606,6 +612,14 @@ static void tell_sample(void)
     end_log(from.name);
 }
 
+/* A pipe or a file: somebody wants it read. */
+static bool is_given(int fd)
+{
+    struct stat it;
+
+    return fstat(fd, &it) == 0 && (S_ISFIFO(it.st_mode) || S_ISREG(it.st_mode));
+}
+
 static void usage(FILE *to)
 {
     fprintf(
@@ -613,8 +627,9 @@ static void usage(FILE *to)
         "usage: semdebug_report [OPTION]... [LOG]...\n"
         "  LOG                    a file, - for the standard input; %d at "
         "most.\n"
-        "                         Without one it explains a log of its "
-        "own.\n"
+        "                         Without one, a pipe or a file on the "
+        "standard\n"
+        "                         input; else it explains a log of its own.\n"
         "  -i, --ids=hex|dec      what ids are where it does not show\n"
         "  -p, --processes=FILE   names programs: ps, a dump, tasklist\n"
         "  -u, --unknown          show the lines that are no records\n"
@@ -692,8 +707,12 @@ int main(int argc, char *argv[])
         if (process_count == 0)
             errx(EXIT_FAILURE, "read %s: there is no process in it", list);
     }
-    if (optind == argc)
+    if (optind == argc && is_given(STDIN_FILENO)) {
+        read_file("-", take_line);
+        end_log("-");
+    } else if (optind == argc) {
         tell_sample();
+    }
     for (; optind < argc; optind++) {
         read_file(argv[optind], take_line);
         end_log(argv[optind]);

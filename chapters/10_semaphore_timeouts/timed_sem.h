@@ -337,11 +337,11 @@ timed_sems_open(const char *const names[], int count,
     struct sembuf one_each[TIMED_SEM_NUMBERS];
     struct timed_sem_waiter wait = {.waiting = false};
 
-    if (count < 1 || count > TIMED_SEM_NUMBERS || options.slice < NS_PER_MS ||
-        timed_sem_opener.table)
+    if (options.slice < NS_PER_MS)
+        errx(EXIT_USAGE, "a slice must be 1ms or more");
+    if (count < 1 || count > TIMED_SEM_NUMBERS || timed_sem_opener.table)
         errx(EXIT_FAILURE,
-             "timed_sems_open: one at a time, of 1 to %d semaphores, and "
-             "slices of 1ms or more",
+             "timed_sems_open: one at a time, of 1 to %d semaphores",
              TIMED_SEM_NUMBERS);
     int set = semget(IPC_PRIVATE, count, 0600); /* Linux starts them at 0 */
     if (set == -1)

@@ -152,6 +152,7 @@ says() {
 
 @test "who has crashed is reported as gone, and SEM_UNDO gives back at once" {
     says crashed_holder \
+        "releases: undo=no report=none repaired_by=itself orphaned=0" \
         "crashes: undo=no report=gone repaired_by=hand orphaned=1" \
         "crashes: undo=yes report=none repaired_by=undo orphaned=1"
 }
