@@ -11,9 +11,9 @@ teardown() {
     exercise_teardown
 }
 
-# pairs: "saw drill" for each worker that has waited for the drill while it had
-# the saw, over all workers. Who is refused at once waits if it asks again and
-# still has it.
+# pairs: "saw drill" for each worker that has wanted the drill while it had the
+# saw, over all workers: it may have had to wait. Who is refused at once waits if
+# it asks again and still has it.
 pairs() {
     awk '
         BEGIN { split("saw drill bench", name) }
@@ -63,6 +63,28 @@ circle() {
         }'
 }
 
+# too_long MS: the first wait that was given more than what was left of the
+# limit: after how many ms of naps, what was left then at most, and what it was
+# given in the trace's words. The limit begins before the first nap, and no nap
+# is shorter than it should be.
+too_long() {
+    awk -v limit="$1" '
+        BEGIN { ms["s"] = 1e3; ms["ms"] = 1; ms["us"] = 1e-3; ms["ns"] = 1e-6 }
+        $3 != "worker" || !/ limit=[0-9]/ { next }
+        {
+            given = $0
+            sub(/.* limit=/, "", given)
+            sub(/ .*/, "", given)
+            match(given, /[a-z]/)
+            it = given * ms[substr(given, RSTART)]
+        }
+        $5 == "end" && $6 == "nanosleep" && / = 0$/ { slept += it }
+        $5 == "begin" && $6 == "semtimedop" && it > limit - slept {
+            print slept + 0, limit - slept, given
+            exit
+        }' "$trace"
+}
+
 # ended: what became of all this.
 ended() {
     echo "exit code $status, after: ${output##*$'\n'}"
@@ -81,20 +103,19 @@ missing() {
     subject 3s
     read -r first second third _ < <(circle) || return 0
     [[ $third != "$first" ]] || mistake_in_waiting \
-        "One worker had the $first and waited for the $second, another had the" \
-        "$second and waited for the $first: each may wait for the other until its" \
-        "limit. The lists differ from process to process, and so do the addresses." \
-        "Wanted: one order for all."
+        "One worker wanted the $second when it had the $first, another the" \
+        "$first when it had the $second. The lists differ from process to process," \
+        "and so do the addresses. Wanted: one order for all."
     mistake_in_waiting \
-        "One worker had the $first and waited for the $second, one had the $second" \
-        "and waited for the $third, one had the $third and waited for the $first:" \
-        "a circle of three. The lists differ from process to process, and so do" \
-        "the addresses. Wanted: one order for all."
+        "One worker wanted the $second when it had the $first, one the $third" \
+        "when it had the $second, one the $first when it had the $third: a circle" \
+        "of three. The lists differ from process to process, and so do the" \
+        "addresses. Wanted: one order for all."
 }
 
 # requirement 2
 @test "a worker waits for each of them asleep, until the deadline" {
-    local tool asked
+    local tool asked slept left given
     subject 3s
     [[ -n $(circle) || $output == *" took_all=3 "* ]] || mistake_in_waiting \
         "Nobody kept a tool for long, and there were 3 s of time. Wanted: all three" \
@@ -110,6 +131,11 @@ missing() {
         ((waited >= 60)) || mistake_in_waiting \
             "The $tool did not come free, and it gave up after $waited ms of 60." \
             "Wanted: to sleep until the deadline."
+        read -r slept left given < <(too_long 60) || continue
+        mistake_in_waiting \
+            "The $tool never came free. After $slept ms to fetch others there were at" \
+            "most $left ms left of 60, and the next wait was given $given." \
+            "Wanted: one deadline for all three, and no fresh limit for each."
     done
 }
 
