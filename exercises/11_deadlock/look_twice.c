@@ -18,6 +18,11 @@
  * it 1=A.7 is a row: thread A holds semaphore 1, and that was acquisition number
  * 7, a stamp that never comes again. A-2 says that thread A waits for 2.
  *
+ * A wait has no stamp here. It needs none, for a look copies first who waits and
+ * then the rows, and no wait ends before its semaphore is given: who waits in the
+ * second look waits for one that has been held since the first, and goes on when
+ * it is let go. If one may give up, as in wait_graph.h, a wait needs a stamp, too.
+ *
  * See also: semop(2).
  */
 #include <err.h>
@@ -105,14 +110,15 @@ static int find_circle(const struct table *table, int circle[THREADS])
  *
  * TODO: this looks once, and believes what it sees.
  *
- *   1. Without a circle it is NOTHING. With one look once more: what is in the
- *      first look alone is a RUMOUR. The circle that is told is the first one.
+ *   1. Without a circle it is NOTHING. With one look once more, and not oftener:
+ *      what is in the first look alone is a RUMOUR. The circle that is told is
+ *      the first one.
  *   2. DEADLOCK only if each thread on the circle still waits for the same
  *      semaphore, and the same thread still holds it; else RUMOUR.
  *   3. And only if nobody on it has let go meanwhile and come back: a stamp
  *      tells one acquisition from another.
- *   4. What is not on the circle does not count: a busy table is never the same
- *      twice.
+ *   4. What is not on the circle does not count, whoever else waits and whatever
+ *      else its threads hold: a busy table is never the same twice.
  */
 static enum verdict find_deadlock(int circle[THREADS], int *count)
 {

@@ -17,6 +17,11 @@
  * it 1=A.7 is a row: thread A holds semaphore 1, and that was acquisition number
  * 7, a stamp that never comes again. A-2 says that thread A waits for 2.
  *
+ * A wait has no stamp here. It needs none, for a look copies first who waits and
+ * then the rows, and no wait ends before its semaphore is given: who waits in the
+ * second look waits for one that has been held since the first, and goes on when
+ * it is let go. If one may give up, as in wait_graph.h, a wait needs a stamp, too.
+ *
  * See also: semop(2).
  */
 #include <err.h>
