@@ -17,7 +17,8 @@ setup() {
 
 @test "a moment need not wait for a line" {
     for moment in exec start:50000; do
-        run -0 strike KILL "$moment" group unruly guarded
+        # Without a set: it could be struck before that has its guard.
+        run -0 strike KILL "$moment" group unruly hang
         assert_output "unruly: KILL $moment group: nothing left behind"
     done
 }
