@@ -64,11 +64,12 @@ static int take_for(int set, int64_t left)
  *
  * TODO: this waits in silence.
  *
- *   1. Wait in slices. After each that was in vain report "still_waiting", with
- *      the time since the wait began, by the clock.
+ *   1. Wait in slices, and do not ask again and again. After each that was in
+ *      vain report "still_waiting", with the time since the wait began, by the
+ *      clock.
  *   2. However it ends, report that once, with the same time: "acquired",
- *      "gave_up" when the limit was reached, or "failed" for any other errno
- *      but EINTR.
+ *      "gave_up" when the limit was reached, and not "still_waiting" as well,
+ *      or "failed" for any other errno but EINTR.
  *   3. The limit is kept: the last slice is what is left of it, and not more.
  *      A limit of 0 asks, and does not wait.
  *   4. A signal is no end of a slice: after EINTR wait for what is left of it.
