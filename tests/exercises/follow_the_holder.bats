@@ -2,11 +2,19 @@
 
 # Read: Reading such a log
 
-# shellcheck disable=SC2154 # run and subject() set output and status
+# shellcheck disable=SC2154,SC2317 # subject() sets these, and calls what setup() defines
 
 setup() {
     load ../exercise
     exercise_setup
+
+    # It has no calls that could be told or drawn: tell what it was asked.
+    where_it_hangs() {
+        echo "it goes round without end, and was called with"
+        fmt -w 72 <<<"${asked[*]}" | sed 's/^/  /; 6q'
+        echo "Wanted: an end for each way, also for one that comes back."
+    }
+    mistake_in_waiting() { mistake "$@"; }
 }
 
 teardown() {
@@ -23,7 +31,7 @@ ended() {
 
 # follows THREAD RECORD...
 follows() {
-    local LC_ALL=C
+    local LC_ALL=C asked=("$@")
     subject "$@"
     is=$(ended)
     is=${is%% *}\ $(tr a-f A-F <<<"${is#* }")
@@ -131,6 +139,18 @@ follows() {
     [[ $is == "circle 0053:002F" ]] || mistake \
         "0053:002F waits for what it holds itself." \
         "Wanted: circle 0053:002F. Instead: $is"
+    # A process may be met twice without a circle, and so may an id.
+    follows 0053:002F 0053:002F=009A:0099 009A:0099=009A:0011
+    [[ $is == "root 009A:0011" ]] || mistake \
+        "0053:002F waits for 009A:0099, and that for 009A:0011: two threads of" \
+        "one process, and no circle. Wanted: root 009A:0011. Instead: $is"
+    follows 0053:002F 0053:002F=009A:0099 009A:0099=009A:0011 \
+        009A:0011=00B0:0099 00B0:0099=00C0:0012
+    [[ $is == "root 00C0:0012" ]] || mistake \
+        "0053:002F waits for 009A:0099, that for 009A:0011, another thread of the" \
+        "same process, that for 00B0:0099, which has only its thread's id in" \
+        "common with one before, and that for 00C0:0012. It is no circle." \
+        "Wanted: root 00C0:0012. Instead: $is"
     # A long way is no circle.
     local i records=()
     for i in {10..90}; do
