@@ -74,11 +74,13 @@ static bool is_nobody(const struct thread *it)
  *   2. FOR is the length of the last slice. Who has been reported three times
  *      has waited for the sum of the three.
  *   3. Only the same wait counts: of the same process and thread, for the same
- *      address. There is a semaphore 0x0244 for each database. Hex digits may
- *      be of either case: strcasecmp().
+ *      address. There is a semaphore 0x0244 for each database. A thread waits
+ *      for one at a time: its report for another address ends the wait, and
+ *      after that the sum starts anew. Hex digits may be of either case:
+ *      strcasecmp().
  *   4. The holder is the owner or the writer. Is that nobody, and are there
- *      readers, then it is the first reader; else there is none. Without
- *      readers the first one is a name left over.
+ *      readers, then it is the first reader, unless that is nobody, too; else
+ *      there is none. Without readers the first one is a name left over.
  */
 
 /* What id stands for, a pid or a thread's id of this log; -1: no one can tell. */

@@ -86,11 +86,10 @@ static int64_t read_id(const char *id, const struct record log[], int count)
     return strtoll(id, NULL, hex ? 16 : 10);
 }
 
-static bool is_same_wait(const struct record *a, const struct record *b)
+static bool is_same_waiter(const struct record *a, const struct record *b)
 {
     return strcasecmp(a->thread[WAITER].pid, b->thread[WAITER].pid) == 0 &&
-           strcasecmp(a->thread[WAITER].id, b->thread[WAITER].id) == 0 &&
-           strcasecmp(a->address, b->address) == 0;
+           strcasecmp(a->thread[WAITER].id, b->thread[WAITER].id) == 0;
 }
 
 /* For how long the waiter of log[n] had waited when that was written. */
@@ -98,9 +97,14 @@ static int64_t waited_ms(const struct record log[], int n)
 {
     int64_t sum = 0;
 
-    for (int i = 0; i <= n; i++)
-        if (is_same_wait(&log[i], &log[n]))
+    for (int i = 0; i <= n; i++) {
+        if (!is_same_waiter(&log[i], &log[n]))
+            continue;
+        if (strcasecmp(log[i].address, log[n].address) == 0)
             sum += log[i].slice_ms;
+        else
+            sum = 0; /* it waited for something else in between */
+    }
     return sum;
 }
 

@@ -58,6 +58,13 @@ wanted() {
         "has a letter: another id of four digits, so all of four digits are hex."
 
     rm log
+    wait_of 0053:0017 0244 0BE65A20 0140:0025
+    wait_of 0053:0018 0244 0BE65A20 "1 0000:0000 0140:002F"
+    subject log
+    wanted 1 waiter=83:23 "Of all ids in the log only '002F', that of a first" \
+        "reader, has a letter: another id of four digits, so all of them are hex."
+
+    rm log
     wait_of 00A4:0031 0244 0BE65A20 0154:0012
     wait_of 01684:00001 412C EE100210 "0 05067:00010 00000:00000"
     subject log
@@ -94,7 +101,7 @@ wanted() {
         "length of a slice, and not of the wait."
     wanted 3 waited_ms=1120 \
         "The third report of one wait: after slices of 500, 500 and 120 ms." \
-        "Wanted: their sum, whoever the holder is by now."
+        "It is their sum, whoever the holder is by now."
 }
 
 # requirement 3
@@ -108,11 +115,23 @@ wanted() {
     wait_of 00A4:0031 0244 0BE65A20 009A:0012
     wait_of 00A4:0031 0244 0C000000 009A:0012
     wait_of 00A4:0031 0244 0BE65A20 009A:0012
+    wait_of 00A4:0031 0244 0BE65A20 009A:0012
     subject log
     wanted 2 waited_ms=500 "A thread waited at two addresses. Both have the id" \
         "0x0244, for each database has one: that is another semaphore."
-    wanted 3 waited_ms=1000 "A thread waited at two addresses, and at the first" \
-        "one again. That was its second report."
+    wanted 3 waited_ms=500 "A thread waited at two addresses, and at the first" \
+        "one again. It waits for one at a time, so the report for the second" \
+        "one ended the first wait, and this is the first report of a new one."
+    wanted 4 waited_ms=1000 "A thread waited at two addresses, and at the first" \
+        "one again. This is the second report of that new wait."
+
+    rm log
+    wait_of 00A4:0031 0244 0BE65A20 009A:0012
+    wait_of 00A5:0032 0256 0C000000 009A:0012
+    wait_of 00A4:0031 0244 0BE65A20 009A:0012
+    subject log
+    wanted 3 waited_ms=1000 "Two reports of one wait, and another thread's report" \
+        "in between: that does not end it."
 
     rm log
     wait_of 00A4:0031 0244 0BE65A20 009A:0012
@@ -137,7 +156,8 @@ wanted() {
     local state
     for state in 10154:10018 00000:00000 "0 10154:10018 10158:10017" \
         "2 00000:00000 10158:10017" "0 00000:00000 10158:10017" \
-        "0 00000:00000 00000:00000" "2 10154:10018 10158:10017"; do
+        "0 00000:00000 00000:00000" "2 10154:10018 10158:10017" \
+        "1 00000:00000 00000:00000"; do
         wait_of 10164:10049 0244 0BE65A20 "$state"
     done
     subject log
@@ -152,4 +172,6 @@ wanted() {
     wanted 6 holder=nobody "R=0, and all the others are 0: nobody held it."
     wanted 7 holder=10154:10018 "R=2 and WRITER=10154:10018: where a writer is" \
         "told it is the holder."
+    wanted 8 holder=nobody "R=1, and of WRITER and 1STREADER both are nobody: the" \
+        "reader is not known."
 }
