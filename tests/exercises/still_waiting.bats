@@ -141,7 +141,7 @@ It was free|acquired||4s 4s 0s
 It was acquired after two slices|acquired|EAGAIN+30ms 1 2|20ms 4s 1ms
 It was never free within the limit|gave_up||20ms 30ms
 It was never free, and the wait ended later than the limit|gave_up|EAGAIN+40ms 1 3|20ms 30ms
-The set was removed during the second slice|failed|EIDRM 2 2|10ms 4s
+The set was removed during the second slice|failed|EIDRM 2 9|10ms 4s
 END
     [[ $output == *": Identifier removed" ]] || mistake_in_waiting \
         "The set was removed during the second slice. Wanted: -1, and its errno for" \
