@@ -30,27 +30,21 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "bank.h"
 
 #define AMPLE (10 * NS_PER_SEC)
 
-enum { SAVINGS, CHECKING, ACCOUNTS };
 static const char *const accounts[] = {"savings", "checking"};
-
-static int set, ready[2], gate[2]; /* two pipes */
-static short undo;                 /* SEM_UNDO, or 0 */
+static short undo; /* SEM_UNDO, or 0 */
 
 static void post(int account)
 {
@@ -71,17 +65,6 @@ static bool take(int account, int64_t limit)
     if (errno != EAGAIN)
         err(EXIT_FAILURE, "semtimedop");
     return false;
-}
-
-/* Say that we have the first account, and wait until the gate is open. */
-static void pass_gate(void)
-{
-    char none;
-
-    if (write(ready[1], "", 1) == -1)
-        err(EXIT_FAILURE, "write");
-    if (read(gate[0], &none, 1) == -1) /* 0: the bank has closed its end */
-        err(EXIT_FAILURE, "read");
 }
 
 static _Noreturn void transfer(const char *who, int from, int to, int64_t limit)
@@ -110,86 +93,25 @@ static _Noreturn void transfer(const char *who, int from, int to, int64_t limit)
     _exit(done ? EXIT_SUCCESS : EXIT_TIMED_OUT);
 }
 
-static pid_t start(const char *who, int from, int to, int64_t limit)
-{
-    pid_t bank = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child > 0)
-        return child;
-
-    /* Never outlive the bank. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || prctl(PR_SET_NAME, who) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != bank)
-        _exit(EXIT_FAILURE);
-    close(gate[1]); /* so that the bank has the last one */
-    transfer(who, from, to, limit);
-}
-
-static int ask(int account, int command)
-{
-    int answer = semctl(set, account, command);
-    if (answer == -1)
-        err(EXIT_FAILURE, "semctl");
-    return answer;
-}
-
-struct seen {
-    int have, wait; /* so many have their first account, or wait for it */
-};
-
-/* Return when so many transfers do. */
-static void see(struct seen *seen, int transfers)
-{
-    struct pollfd told = {.fd = ready[0], .events = POLLIN};
-    char none;
-
-    do {
-        if (poll(&told, 1, 10) == -1)
-            err(EXIT_FAILURE, "poll");
-        if (told.revents != 0 && read(ready[0], &none, 1) == -1)
-            err(EXIT_FAILURE, "read");
-        seen->have += told.revents != 0;
-        seen->wait = ask(SAVINGS, GETNCNT) + ask(CHECKING, GETNCNT);
-        pid_t ended = waitpid(-1, NULL, WNOHANG);
-        if (ended == -1)
-            err(EXIT_FAILURE, "waitpid");
-        if (ended > 0) /* with the gate shut */
-            errx(EXIT_FAILURE, "waitpid: a transfer has failed");
-    } while (seen->have + seen->wait < transfers);
-}
-
-/* Was it done? */
-static bool see_end(pid_t transfer)
-{
-    int status;
-    if (waitpid(transfer, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) == EXIT_FAILURE)
-        errx(EXIT_FAILURE, "waitpid: a transfer has failed");
-    return WEXITSTATUS(status) == EXIT_SUCCESS;
-}
-
 /* The bank. How many transfers were done? */
 static int play(int64_t limit, int64_t patience)
 {
     struct seen seen = {0, 0};
-    if (pipe(ready) == -1 || pipe(gate) == -1)
-        err(EXIT_FAILURE, "pipe");
-    pid_t first = start("first", SAVINGS, CHECKING, limit);
+    shut_gate();
+    pid_t first = start_transfer("first");
+    if (first == 0)
+        transfer("first", SAVINGS, CHECKING, limit);
     see(&seen, 1);
-    pid_t second = start("second", CHECKING, SAVINGS, patience);
+    pid_t second = start_transfer("second");
+    if (second == 0)
+        transfer("second", CHECKING, SAVINGS, patience);
     see(&seen, 2);
     printf("bank: opens_gate have=%d wait=%d\n", seen.have, seen.wait);
-    close(gate[1]);
+    open_gate();
 
     int done = see_end(first) + see_end(second);
     printf("bank: ended done=%d of=2 counts=%d,%d\n", done,
            ask(SAVINGS, GETVAL), ask(CHECKING, GETVAL));
-    close(gate[0]);
-    close(ready[0]);
-    close(ready[1]);
     return done;
 }
 
