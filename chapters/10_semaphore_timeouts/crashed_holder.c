@@ -31,30 +31,23 @@
 #define _GNU_SOURCE /* semtimedop() */
 
 #include <err.h>
-#include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "holder_stage.h"
 #include "timed_sem.h"
 
 enum { RELEASES, CRASHES, LINGERS, FORGETS, ENDINGS };
 static const char *const endings[] = {"releases", "crashes", "lingers",
                                       "forgets"};
-static struct timed_sems *table; /* a semaphore for each */
-static int64_t slice;            /* and a wait is five of them */
-static int reports[2], lingers[2];
+static int lingers[2]; /* a pipe */
 
 /* Wrong, on purpose: it is not over yet, and everybody waits. */
 static void on_crash(int sig)
@@ -82,62 +75,12 @@ static void hold(int ending)
 
 static pid_t start_holder(int ending)
 {
-    pid_t parent = getpid(), child = fork();
+    pid_t child = fork_holder();
 
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
     if (child > 0)
         return child;
-    /* Never outlive the parent, and leave no core file. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_DUMPABLE, 0) == -1 || prctl(PR_SET_NAME, "holder") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() == parent)
-        hold(ending);
+    hold(ending);
     _exit(EXIT_SUCCESS);
-}
-
-static void reap(pid_t child)
-{
-    int status;
-
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        errx(EXIT_FAILURE, "waitpid: the holder has failed");
-}
-
-/* Wait for the semaphore. Returns whether we have it. If not, said is the
-   state of its holder in the last report. */
-static bool get(int number, pid_t holder, const char *state, char said[16])
-{
-    char mark[64];
-    char line[PIPE_BUF];
-    const char *at = NULL;
-    ssize_t length;
-    struct pollfd end = {.fd = timed_sems_reporter_end(), .events = POLLIN};
-
-    snprintf(mark, sizeof mark, "=holder[%d] state=%s", (int)holder, state);
-    while (!at) { /* on a busy machine a report may come later */
-        if (poll(&end, 1, 0) == -1)
-            err(EXIT_FAILURE, "poll");
-        if (end.revents != 0)
-            errx(EXIT_FAILURE, "the reporter has failed");
-        if (timed_sem_acquire(table, number, 5 * slice) == 0)
-            return true;
-        if (errno != EAGAIN)
-            err(EXIT_FAILURE, "semtimedop %s", endings[number]);
-        while ((length = recv(reports[0], line, sizeof line - 1,
-                              MSG_DONTWAIT)) > 0) { /* a message is a line */
-            line[length] = '\0';
-            at = strstr(line, mark); /* else it is out of date */
-        }
-        if (length == -1 && errno != EAGAIN)
-            err(EXIT_FAILURE, "recv");
-    }
-    if (sscanf(at, "%*s state=%15s", said) != 1)
-        errx(EXIT_FAILURE, "a line without a state: %s", line);
-    return false;
 }
 
 static void tell(int ending, bool undo)
@@ -156,17 +99,17 @@ static void tell(int ending, bool undo)
     close(lingers[0]);
     if (!lives)
         reap(holder);
-    bool have = get(ending, holder, "", said);
+    bool have = get(ending, 5 * slice, holder, "", said);
     if (lives) {
         if (kill(holder, SIGKILL) == -1)
             err(EXIT_FAILURE, "kill");
         reap(holder);
-        have = have || get(ending, holder, "gone", then);
+        have = have || get(ending, 5 * slice, holder, "gone", then);
     }
     bool by_hand = !have; /* any process may, and nobody else will */
     if (by_hand && semop(table->set, &give, 1) == -1)
         err(EXIT_FAILURE, "semop");
-    if (by_hand && !get(ending, holder, "gone", then))
+    if (by_hand && !get(ending, 5 * slice, holder, "gone", then))
         errx(EXIT_FAILURE, "semtimedop: given back, and not free");
     if (!timed_sem_look(table, ending, &row))
         errx(EXIT_FAILURE, "somebody else writes into our row");
@@ -192,8 +135,7 @@ int main(int argc, char *argv[])
     slice = argc > 1 ? parse_duration(argv[1]) : 10 * NS_PER_MS;
 
     setlinebuf(stdout); /* empty at fork() */
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, reports) == -1)
-        err(EXIT_FAILURE, "socketpair");
+    open_reports();
     for (int undo = 0; undo <= 1; undo++) {
         struct timed_sem_options options = {.slice = slice,
                                             .reports = UINT_MAX,

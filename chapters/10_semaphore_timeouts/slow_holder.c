@@ -22,9 +22,7 @@
 #define _GNU_SOURCE /* semtimedop() */
 
 #include <err.h>
-#include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,14 +30,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/sem.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "holder_stage.h"
 #include "timed_sem.h"
 
 #define AMPLE (5 * NS_PER_SEC)
@@ -54,9 +49,7 @@ static const struct way {
     {"forgets", "sleeping"}, {"is_stopped", "stopped"},
 };
 
-static struct timed_sems *table;
-static int64_t slice; /* and a wait is three of them */
-static int reports[2], device[2];
+static int device[2];         /* a pipe */
 static atomic_bool *computed; /* what takes so long is done */
 
 static void release(void)
@@ -85,28 +78,11 @@ static _Noreturn void hold(int way)
 
 static pid_t start_holder(int way)
 {
-    pid_t parent = getpid(), child = fork();
+    pid_t child = fork_holder();
 
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child > 0)
-        return child;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "holder") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
-    hold(way);
-}
-
-static void reap(pid_t child)
-{
-    int status;
-
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        errx(EXIT_FAILURE, "waitpid: the holder has failed");
+    if (child == 0)
+        hold(way);
+    return child;
 }
 
 /* The stage waits until it holds the semaphore, in the state that stays. */
@@ -127,36 +103,13 @@ static void await_holder(pid_t holder, const char *state)
 
 /* Wait for it, and give it back. If we have to give up, said is what the last
    report says of the holder. */
-static bool get(pid_t holder, char said[16])
+static bool can_get(pid_t holder, char said[16])
 {
-    char mark[64];
-    char line[PIPE_BUF], *at = NULL;
-    ssize_t length;
-    struct pollfd end = {.fd = timed_sems_reporter_end(), .events = POLLIN};
+    bool have = get(INDEX, 3 * slice, holder, "", said);
 
-    snprintf(mark, sizeof mark, "=holder[%d] state=", (int)holder);
-    while (!at) { /* on a busy machine a report may come later */
-        if (poll(&end, 1, 0) == -1)
-            err(EXIT_FAILURE, "poll");
-        if (end.revents != 0)
-            errx(EXIT_FAILURE, "the reporter has failed");
-        if (timed_sem_acquire(table, INDEX, 3 * slice) == 0) {
-            release();
-            return true;
-        }
-        if (errno != EAGAIN)
-            err(EXIT_FAILURE, "semtimedop index");
-        while ((length = recv(reports[0], line, sizeof line - 1,
-                              MSG_DONTWAIT)) > 0) { /* a message is a line */
-            line[length] = '\0';
-            at = strstr(line, mark); /* else it is out of date */
-        }
-        if (length == -1 && errno != EAGAIN)
-            err(EXIT_FAILURE, "recv");
-    }
-    if (sscanf(at, "%*s state=%15s", said) != 1)
-        errx(EXIT_FAILURE, "a line without a state: %s", line);
-    return false;
+    if (have)
+        release();
+    return have;
 }
 
 static void tell(int way)
@@ -167,11 +120,11 @@ static void tell(int way)
     *computed = false;
     pid_t holder = start_holder(way);
     await_holder(holder, ways[way].state);
-    get(holder, said);
+    can_get(holder, said);
     *computed = true;
     if (way == READS && write(device[1], "", 1) == -1)
         err(EXIT_FAILURE, "write");
-    if (!get(holder, later) && way != COMPUTES && way != READS) {
+    if (!can_get(holder, later) && way != COMPUTES && way != READS) {
         by = way == IS_STOPPED ? "SIGCONT" : "kill";
         if (kill(holder, way == IS_STOPPED ? SIGCONT : SIGKILL) == -1)
             err(EXIT_FAILURE, "kill");
@@ -193,8 +146,7 @@ int main(int argc, char *argv[])
         .slice = slice, .reports = UINT_MAX, .undo = true};
 
     setlinebuf(stdout); /* empty at fork() */
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, reports) == -1)
-        err(EXIT_FAILURE, "socketpair");
+    open_reports();
     options.report_to = reports[1];
     table = timed_sems_open(names, 1, options);
     if (pipe(device) == -1)
