@@ -38,20 +38,18 @@
 
 #include <err.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "ticks.h"
 
 #define ALL 3
 #define AMPLE (10 * NS_PER_SEC)
@@ -83,17 +81,6 @@ static void let_go(int tool)
 
     if (semop(set, &post, 1) == -1)
         err(EXIT_FAILURE, "semop");
-}
-
-/* Return with the next tick: the end of the step before, then our turn. */
-static void step(int clock)
-{
-    char none;
-
-    if (send(clock, "", 1, MSG_NOSIGNAL) == -1)
-        err(EXIT_FAILURE, "send");
-    if (recv(clock, &none, 1, 0) != 1)
-        err(EXIT_FAILURE, "recv");
 }
 
 /* Ticks from 1 to PAUSE_MOST. */
@@ -132,57 +119,6 @@ static _Noreturn void work(int me, enum pauses pauses, int clock)
     _exit(done ? EXIT_SUCCESS : EXIT_TIMED_OUT);
 }
 
-static pid_t start(int me, enum pauses pauses, int *clock)
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    pid_t parent = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    close(pair[child == 0 ? 0 : 1]); /* each keeps one end */
-    *clock = pair[0];
-    if (child > 0)
-        return child;
-
-    /* Never outlive the clock. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, names[me]) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
-    work(me, pauses, pair[1]);
-}
-
-/* Wait for the end of its step. False: it has ended. */
-static bool steps(int clock)
-{
-    char none;
-    ssize_t length = recv(clock, &none, 1, 0);
-    if (length == -1)
-        err(EXIT_FAILURE, "recv");
-    return length == 1;
-}
-
-/* A tick after the other, one step of each after the other. */
-static void run_clock(const int clocks[])
-{
-    bool runs[ALL];
-    int running = 0;
-
-    for (int i = 0; i < ALL; i++)
-        running += runs[i] = steps(clocks[i]);
-    while (running > 0)
-        for (int i = 0; i < ALL; i++) {
-            if (!runs[i])
-                continue;
-            if (send(clocks[i], "", 1, MSG_NOSIGNAL) == -1)
-                err(EXIT_FAILURE, "send");
-            runs[i] = steps(clocks[i]);
-            running -= !runs[i];
-        }
-}
-
 /* Have all done their work? */
 static bool play(enum pauses pauses)
 {
@@ -192,11 +128,13 @@ static bool play(enum pauses pauses)
     printf("clock: begins pauses=%s rounds_most=%d set=%d\n", kinds[pauses],
            ROUNDS_MOST, set);
     srandom((unsigned)getpid()); /* once, for all who inherit it */
-    for (int i = 0; i < ALL; i++)
-        children[i] = start(i, pauses, &clocks[i]);
-    run_clock(clocks);
     for (int i = 0; i < ALL; i++) {
-        close(clocks[i]);
+        children[i] = start_on_clock(names[i], &clocks[i]);
+        if (children[i] == 0)
+            work(i, pauses, clocks[i]);
+    }
+    run_clock(clocks, ALL);
+    for (int i = 0; i < ALL; i++) {
         if (waitpid(children[i], &status, 0) == -1)
             err(EXIT_FAILURE, "waitpid");
         if (!WIFEXITED(status) || WEXITSTATUS(status) == EXIT_FAILURE)
