@@ -29,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +36,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define NUDGES 6
 
@@ -93,19 +93,9 @@ static void post(int set)
 
 static pid_t start_neighbour(int set, int64_t every)
 {
-    pid_t waiter = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t waiter = getpid(), child = fork_helper("neighbour");
     if (child > 0)
         return child;
-
-    /* Never outlive the waiter: its pid could soon belong to someone else. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "neighbour") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != waiter)
-        _exit(EXIT_FAILURE);
 
     struct timespec pause = to_timespec(every);
     for (int i = 0; i <= NUDGES; i++) {

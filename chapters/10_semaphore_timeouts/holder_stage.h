@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../common/helper.h"
 #include "timed_sem.h"
 
 static struct timed_sems *table;
@@ -36,18 +37,11 @@ static inline void open_reports(void)
 /* Returns 0 in the holder, which never outlives us and leaves no core file. */
 static inline pid_t fork_holder(void)
 {
-    pid_t parent = getpid(), child = fork();
+    pid_t child = fork_helper("holder");
 
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child > 0)
-        return child;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_DUMPABLE, 0) == -1 || prctl(PR_SET_NAME, "holder") == -1)
+    if (child == 0 && prctl(PR_SET_DUMPABLE, 0) == -1)
         err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
-    return 0;
+    return child;
 }
 
 static inline void reap(pid_t holder)

@@ -34,18 +34,17 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 #include "timed_sem.h"
 
 #define SLICE (30 * NS_PER_MS)
@@ -88,21 +87,6 @@ static _Noreturn void open_index(int64_t limit)
     if (opened && timed_sem_release(table, INDEX) == -1)
         err(EXIT_FAILURE, "semop index");
     _exit(opened ? EXIT_SUCCESS : EXIT_TIMED_OUT);
-}
-
-/* Returns 0 in the child, which never outlives us. */
-static pid_t start(const char *name)
-{
-    pid_t parent = getpid(), child = fork();
-
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-                       prctl(PR_SET_NAME, name) == -1))
-        err(EXIT_FAILURE, "prctl");
-    if (child == 0 && getppid() != parent)
-        _exit(EXIT_FAILURE);
-    return child;
 }
 
 static int reap(pid_t child)
@@ -170,7 +154,7 @@ int main(int argc, char *argv[])
                                                    .report_to = reports[1]});
     if (pipe(begun) == -1 || pipe(gate) == -1)
         err(EXIT_FAILURE, "pipe");
-    pid_t indexer = start("indexer");
+    pid_t indexer = fork_helper("indexer");
     if (indexer == 0)
         rebuild(begun[1], gate[0]);
     close(begun[1]);
@@ -178,7 +162,7 @@ int main(int argc, char *argv[])
         err(EXIT_FAILURE, "read");
     if (pipe(lives) == -1)
         err(EXIT_FAILURE, "pipe");
-    pid_t user = start("user");
+    pid_t user = fork_helper("user");
     if (user == 0)
         open_index(limit);
     close(lives[1]);

@@ -15,12 +15,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 enum { SAVINGS, CHECKING, ACCOUNTS };
 
@@ -52,20 +51,14 @@ static inline void pass_gate(void)
         err(EXIT_FAILURE, "read");
 }
 
-/* Returns 0 in the transfer, which never outlives the bank. */
+/* Returns 0 in the transfer. */
 static inline pid_t start_transfer(const char *who)
 {
-    pid_t bank = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child > 0)
-        return child;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || prctl(PR_SET_NAME, who) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != bank)
-        _exit(EXIT_FAILURE);
-    close(gate[1]); /* so that the bank has the last one */
-    return 0;
+    pid_t child = fork_helper(who);
+
+    if (child == 0)
+        close(gate[1]); /* so that the bank has the last one */
+    return child;
 }
 
 static inline int ask(int account, int command)

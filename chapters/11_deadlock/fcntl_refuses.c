@@ -31,11 +31,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define ALARM 5 /* in s */
 #define MOST 20
@@ -76,16 +76,8 @@ static _Noreturn void transfer(int from, int to)
 static pid_t start(int from, int to)
 {
     char none;
-    pid_t bank = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("transfer");
     if (child == 0) {
-        /* Never outlive the bank. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, "transfer") == -1)
-            err(EXIT_FAILURE, "prctl");
-        if (getppid() != bank)
-            _exit(EXIT_FAILURE);
         close(gate[1]); /* so that the bank has the last one */
         close(ready[0]);
         transfer(from, to);

@@ -16,13 +16,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
+#include "../../common/helper.h"
 #include "../10_semaphore_timeouts/timed_sem.h"
 #include "wait_graph.h"
 
@@ -70,20 +70,12 @@ static inline void start_player(struct timed_sems *table, int who)
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
         err(EXIT_FAILURE, "socketpair");
-    pid_t finder = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper(players[who]);
     close(pair[child == 0 ? 0 : 1]); /* each keeps one end */
     cast[who] = (struct player){child, pair[0]};
     if (child > 0)
         return;
 
-    /* Never outlive the finder. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, players[who]) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != finder)
-        _exit(EXIT_FAILURE);
     for (int i = 0; i < who; i++)
         close(cast[i].line); /* so that the finder has the only one */
     be_player(table, pair[1]);

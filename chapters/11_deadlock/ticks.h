@@ -8,12 +8,12 @@
 #define TICKS_H
 
 #include <err.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "../../common/helper.h"
 
 #define TICKS_MOST 8 /* so many can go by one clock */
 
@@ -28,26 +28,16 @@ static inline void step(int clock)
         err(EXIT_FAILURE, "recv");
 }
 
-/* Returns 0 in the new process, which never outlives the clock. There and here
-   clock is the end of a line to the other one. */
+/* Returns 0 in the new process. There and here clock is the end of a line to the other one. */
 static inline pid_t start_on_clock(const char *name, int *clock)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
         err(EXIT_FAILURE, "socketpair");
-    pid_t parent = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper(name);
     close(pair[child == 0 ? 0 : 1]); /* each keeps one end */
     *clock = pair[child == 0 ? 1 : 0];
-    if (child > 0)
-        return child;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, name) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
-    return 0;
+    return child;
 }
 
 /* Wait for the end of its step. False: it has ended. */
