@@ -30,70 +30,19 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "late_server.h"
 
 #define LIMIT (50 * NS_PER_MS)
 #define AMPLE (5 * NS_PER_SEC) /* when it asks again */
-
-struct request {
-    int number; /* 0: it has none */
-    int amount;
-};
-
-struct answer {
-    int number; /* that of the request */
-    int balance;
-};
-
-/* What the server did. The client could not know; it is for our table. */
-struct record {
-    int done; /* no bool: what is sent has no gaps */
-    int balance;
-};
-
-static void send_it(int fd, const void *what, size_t length)
-{
-    if (send(fd, what, length, MSG_NOSIGNAL) == -1)
-        err(EXIT_FAILURE, "send");
-}
-
-/* Do what is asked, once for each number. The first answer is late. */
-static _Noreturn void serve(int fd, int journal)
-{
-    struct answer answer = {0}, late;
-    struct request request;
-    ssize_t length;
-
-    for (int asked = 1; (length = recv(fd, &request, sizeof request, 0)) > 0;
-         asked++) {
-        bool is_new = request.number == 0 || request.number != answer.number;
-        if (is_new)
-            answer.balance += request.amount;
-        answer.number = request.number;
-        struct record record = {is_new, answer.balance};
-        send_it(journal, &record, sizeof record);
-
-        if (asked == 1)
-            late = answer;
-        if (asked == 2)
-            send_it(fd, &late, sizeof late);
-        if (asked > 1)
-            send_it(fd, &answer, sizeof answer);
-    }
-    if (length == -1)
-        err(EXIT_FAILURE, "recv");
-    _exit(EXIT_SUCCESS);
-}
 
 /*
  * Wait until the deadline for the answer with this number, 0: for any. Return
@@ -148,40 +97,23 @@ static void ask(int fd, int journal, struct request request, int64_t limit)
 /* A server of our own: ask for 10, ask again, and then for something else. */
 static void play(bool has_numbers, int64_t limit)
 {
-    int way[2], journal[2], status;
-    int kind = SOCK_SEQPACKET | SOCK_CLOEXEC; /* whole messages */
-    if (socketpair(AF_UNIX, kind, 0, way) == -1 ||
-        socketpair(AF_UNIX, kind, 0, journal) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    pid_t client = getpid(), server = fork();
-    if (server == -1)
-        err(EXIT_FAILURE, "fork");
-    close(way[server == 0 ? 0 : 1]); /* each keeps one end */
-    close(journal[server == 0 ? 0 : 1]);
-    if (server == 0) {
-        /* Never outlive the client. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, "server") == -1)
-            err(EXIT_FAILURE, "prctl");
-        if (getppid() != client)
-            _exit(EXIT_FAILURE);
-        serve(way[1], journal[1]);
-    }
+    struct server server = start_server();
+    int status;
 
     struct request deposit = {has_numbers ? 1 : 0, 10};
     struct request withdraw = {has_numbers ? 2 : 0, -5};
-    ask(way[0], journal[0], deposit, limit);
-    ask(way[0], journal[0], deposit, AMPLE);
-    ask(way[0], journal[0], withdraw, AMPLE);
+    ask(server.way, server.journal, deposit, limit);
+    ask(server.way, server.journal, deposit, AMPLE);
+    ask(server.way, server.journal, withdraw, AMPLE);
 
-    if (shutdown(way[0], SHUT_WR) == -1) /* that was all, and it ends */
+    if (shutdown(server.way, SHUT_WR) == -1) /* that was all, and it ends */
         err(EXIT_FAILURE, "shutdown");
-    if (waitpid(server, &status, 0) == -1)
+    if (waitpid(server.pid, &status, 0) == -1)
         err(EXIT_FAILURE, "waitpid");
     if (status != 0)
         errx(EXIT_FAILURE, "waitpid: the server has failed");
-    close(way[0]);
-    close(journal[0]);
+    close(server.way);
+    close(server.journal);
 }
 
 int main(int argc, char *argv[])

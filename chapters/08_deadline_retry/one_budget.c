@@ -31,37 +31,24 @@
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "rival.h"
 
 #define OWN_LIMIT (30 * NS_PER_MS) /* for the semaphore, where it has one */
-#define STEP (20 * NS_PER_MS)
 #define NAP (5 * NS_PER_MS)
-
-static char dir[] = "/tmp/one_budget.XXXXXX";
-static char lock_path[sizeof dir + sizeof "/lock"];
-static int set;
-static int64_t message[512]; /* a request is its first number alone */
-
-enum step { LOCK, SEMAPHORE, SEND, PATIENCE, NOTHING };
-static const char *const steps[] = {"lock", "semaphore", "send", "patience",
-                                    "nothing"};
 
 static int64_t earlier(int64_t one, int64_t other)
 {
@@ -122,22 +109,6 @@ static bool send_by(int fd, int64_t deadline)
     }
 }
 
-static void change_count(short by)
-{
-    struct sembuf op = {.sem_num = 0, .sem_op = by, .sem_flg = IPC_NOWAIT};
-
-    if (semop(set, &op, 1) == -1)
-        err(EXIT_FAILURE, "semop");
-}
-
-static int open_lock(void)
-{
-    int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd == -1)
-        err(EXIT_FAILURE, "open");
-    return fd;
-}
-
 /* The job. Return NOTHING, or the step at which the time was over. */
 static enum step work_by(int fd, int64_t deadline, int64_t own_limit)
 {
@@ -155,91 +126,22 @@ static enum step work_by(int fd, int64_t deadline, int64_t own_limit)
     return late;
 }
 
-/* It has all three, lets go of one after the other, and reads. */
-static _Noreturn void be_rival(int fd, int lock, enum step hangs, pid_t job)
-{
-    struct timespec pause_for = to_timespec(STEP);
-    ssize_t length;
-
-    /* Never outlive the job. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "rival") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != job)
-        _exit(EXIT_FAILURE);
-    for (enum step step = LOCK; step <= SEND; step++) {
-        if (step == hangs && pause() == -1)
-            err(EXIT_FAILURE, "pause");
-        if (nanosleep(&pause_for, NULL) == -1)
-            err(EXIT_FAILURE, "nanosleep");
-        if (step == LOCK)
-            close(lock);
-        if (step == SEMAPHORE)
-            change_count(1);
-    }
-    while ((length = recv(fd, message, sizeof message, 0)) == sizeof message)
-        continue; /* older requests, longer than ours */
-    if (length == -1)
-        err(EXIT_FAILURE, "recv");
-    printf("server: received left_ms=%" PRId64 "\n", message[0] / NS_PER_MS);
-    _exit(EXIT_SUCCESS);
-}
-
-/* All is free at the end, unless the job has kept something. */
-static void tell(enum step late, int64_t limit, int64_t waited)
-{
-    int count = semctl(set, 0, GETVAL), lock = open_lock();
-
-    if (count == -1)
-        err(EXIT_FAILURE, "semctl");
-    bool is_free = flock(lock, LOCK_EX | LOCK_NB) == 0;
-    if (!is_free && errno != EWOULDBLOCK)
-        err(EXIT_FAILURE, "flock");
-    close(lock);
-    printf("job: %s%s limit_ms=%" PRId64 " waited_ms=%" PRId64
-           " lock=%s count=%d\n",
-           late == NOTHING ? "done" : "gave_up at=",
-           late == NOTHING ? "" : steps[late], limit / NS_PER_MS,
-           waited / NS_PER_MS, is_free ? "free" : "taken", count);
-}
-
 /* All three are taken, and the rival has them, when the time begins. */
 static int play(enum step hangs, int64_t limit)
 {
     int64_t own_limit = hangs == PATIENCE ? OWN_LIMIT : DURATION_MAX;
-    int pair[2], status, lock = open_lock();
-
-    hangs = hangs == PATIENCE ? SEMAPHORE : hangs;
-    if (flock(lock, LOCK_EX | LOCK_NB) == -1)
-        err(EXIT_FAILURE, "flock");
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    while (send(pair[0], message, sizeof message, MSG_DONTWAIT) != -1)
-        continue; /* older requests fill the way to it */
-    if (errno != EAGAIN)
-        err(EXIT_FAILURE, "send");
-
+    struct rival rival = take_all();
     int64_t start = now_ns();
-    pid_t job = getpid(), rival = fork();
-    if (rival == -1)
-        err(EXIT_FAILURE, "fork");
-    close(pair[rival == 0 ? 0 : 1]); /* each keeps one end */
-    if (rival == 0)
-        be_rival(pair[1], lock, hangs, job);
-    close(lock);
-    enum step late = work_by(pair[0], start + limit, own_limit);
-    int64_t waited = now_ns() - start;
+    start_rival(&rival, hangs == PATIENCE ? SEMAPHORE : hangs);
 
-    if (late != NOTHING && kill(rival, SIGKILL) == -1)
-        err(EXIT_FAILURE, "kill");
-    if (waitpid(rival, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        errx(EXIT_FAILURE, "waitpid: the rival has failed");
-    close(pair[0]);
-    if (hangs <= SEMAPHORE)
-        change_count(1); /* which the rival has not */
-    tell(late, limit, waited);
+    enum step late = work_by(rival.way, start + limit, own_limit);
+    int64_t waited = now_ns() - start;
+    end_rival(&rival, late != NOTHING);
+    printf("job: %s%s limit_ms=%" PRId64 " waited_ms=%" PRId64
+           " lock=%s count=%d\n",
+           late == NOTHING ? "done" : "gave_up at=",
+           late == NOTHING ? "" : steps[late], limit / NS_PER_MS,
+           waited / NS_PER_MS, is_locked() ? "taken" : "free", get_count());
     change_count(-1);
     return late == NOTHING ? EXIT_SUCCESS : EXIT_TIMED_OUT;
 }

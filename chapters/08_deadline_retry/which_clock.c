@@ -32,7 +32,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -42,6 +41,7 @@
 #include "../../common/errno_name.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define AT_ONCE 128 /* no errno that we meet has this bit */
 
@@ -50,107 +50,72 @@ static sem_t semaphore;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 
-/* Each returns what the call says: 0, or an errno. */
-static int ask_semtimedop(const struct timespec *time)
-{
-    struct sembuf take = {.sem_num = 0, .sem_op = -1};
+enum call {
+    SEMTIMEDOP,
+    POLL,
+    SEM_TIMEDWAIT,
+    COND_TIMEDWAIT,
+    SEM_CLOCKWAIT,
+    COND_CLOCKWAIT,
+    CLOCK_NANOSLEEP,
+    CALLS
+};
+static const char *const names[] = {"semtimedop",     "poll",
+                                    "sem_timedwait",  "pthread_cond_timedwait",
+                                    "sem_clockwait",  "pthread_cond_clockwait",
+                                    "clock_nanosleep"};
 
-    return semtimedop(set, &take, 1, time) == -1 ? errno : 0;
-}
-
-static int ask_poll(const struct timespec *time)
-{
-    int64_t ms = time->tv_sec * INT64_C(1000) + time->tv_nsec / NS_PER_MS;
-
-    return poll(NULL, 0, ms < INT_MAX ? (int)ms : INT_MAX) == -1 ? errno : 0;
-}
-
-static int ask_sem_timedwait(const struct timespec *time)
-{
-    return sem_timedwait(&semaphore, time) == -1 ? errno : 0;
-}
-
-static int ask_cond_timedwait(const struct timespec *time)
-{
-    pthread_mutex_lock(&mutex);
-    return pthread_cond_timedwait(&condition, &mutex, time);
-}
-
-static int ask_clock_nanosleep(const struct timespec *time)
-{
-    return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, time, NULL);
-}
-
-#ifdef __GLIBC__
-static int ask_sem_clockwait(const struct timespec *time)
-{
-    return sem_clockwait(&semaphore, CLOCK_MONOTONIC, time) == -1 ? errno : 0;
-}
-
-static int ask_cond_clockwait(const struct timespec *time)
-{
-    pthread_mutex_lock(&mutex);
-    return pthread_cond_clockwait(&condition, &mutex, CLOCK_MONOTONIC, time);
-}
+#ifndef __GLIBC__ /* another libc may lack two of them */
+#define LACKS(call) ((call) == SEM_CLOCKWAIT || (call) == COND_CLOCKWAIT)
+#define sem_clockwait(semaphore, clock, time) ENOSYS
+#define pthread_cond_clockwait(condition, mutex, clock, time) ENOSYS
 #else
-#define ask_sem_clockwait NULL
-#define ask_cond_clockwait NULL
+#define LACKS(call) 0
 #endif
 
-static const struct call {
-    const char *name;
-    int (*ask)(const struct timespec *time); /* NULL: not in this libc */
-} calls[] = {
-    {"semtimedop", ask_semtimedop},
-    {"poll", ask_poll},
-    {"sem_timedwait", ask_sem_timedwait},
-    {"pthread_cond_timedwait", ask_cond_timedwait},
-    {"sem_clockwait", ask_sem_clockwait},
-    {"pthread_cond_clockwait", ask_cond_clockwait},
-    {"clock_nanosleep", ask_clock_nanosleep},
-};
-#define CALLS (sizeof calls / sizeof calls[0])
+/* Hand it a time. Returns what the call says: 0, or an errno. */
+static int make(enum call call, const struct timespec *time)
+{
+    struct sembuf take = {.sem_num = 0, .sem_op = -1};
+    int64_t ms = time->tv_sec * INT64_C(1000) + time->tv_nsec / NS_PER_MS;
+    int rc = pthread_mutex_lock(&mutex); /* for the conditions */
+    if (call == SEMTIMEDOP)
+        rc = semtimedop(set, &take, 1, time);
+    if (call == POLL)
+        rc = poll(NULL, 0, ms < INT_MAX ? (int)ms : INT_MAX);
+    if (call == SEM_TIMEDWAIT)
+        rc = sem_timedwait(&semaphore, time);
+    if (call == SEM_CLOCKWAIT)
+        rc = sem_clockwait(&semaphore, CLOCK_MONOTONIC, time);
+    if (call == COND_TIMEDWAIT) /* which returns the errno, as do the others */
+        rc = pthread_cond_timedwait(&condition, &mutex, time);
+    if (call == COND_CLOCKWAIT)
+        rc = pthread_cond_clockwait(&condition, &mutex, CLOCK_MONOTONIC, time);
+    if (call == CLOCK_NANOSLEEP)
+        rc = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, time, NULL);
+    return rc == -1 ? errno : rc;
+}
 
 enum kind { DURATION, MONOTONIC, WALL, KINDS };
 static const char *const kinds[] = {"duration", "monotonic", "wall"};
-
 static pid_t children[CALLS][KINDS]; /* each asks one question */
 
 /* Ask, and tell by the exit status: the errno, and AT_ONCE or not. */
-static _Noreturn void ask(const struct call *call, enum kind kind,
-                          int64_t limit)
+static _Noreturn void ask(enum call call, enum kind kind, int64_t limit)
 {
-    struct timespec wall, time = to_timespec(limit);
+    struct timespec wall;
     int64_t start = now_ns();
-
     if (clock_gettime(CLOCK_REALTIME, &wall) == -1)
         err(EXIT_FAILURE, "clock_gettime");
-    if (kind == MONOTONIC)
-        time = to_timespec(start + limit);
-    if (kind == WALL)
-        time = to_timespec(wall.tv_sec * NS_PER_SEC + wall.tv_nsec + limit);
-    errno = call->ask(&time);
+    int64_t from = kind == MONOTONIC ? start
+                   : kind == WALL    ? wall.tv_sec * NS_PER_SEC + wall.tv_nsec
+                                     : 0;
+    struct timespec time = to_timespec(from + limit);
+    errno = make(call, &time);
     if (errno != 0 && errno != EAGAIN && errno != ETIMEDOUT)
-        err(EXIT_FAILURE, "%s", call->name);
+        err(EXIT_FAILURE, "%s", names[call]);
     /* No wait is early, but the wall clock may be a little fast or slow. */
     _exit(errno | (now_ns() - start < limit / 10 * 9 ? AT_ONCE : 0));
-}
-
-static pid_t start_asking(const struct call *call, enum kind kind,
-                          int64_t limit)
-{
-    pid_t parent = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child > 0)
-        return child;
-    /* Never outlive the parent. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "asker") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
-    ask(call, kind, limit);
 }
 
 /* What has this child been told? If nothing, it has waited long enough. */
@@ -189,16 +154,17 @@ int main(int argc, char *argv[])
     if (sem_init(&semaphore, 0, 0) == -1)
         err(EXIT_FAILURE, "sem_init");
 
-    for (size_t i = 0; i < CALLS; i++)
-        for (int kind = 0; calls[i].ask && kind < KINDS; kind++)
-            children[i][kind] = start_asking(&calls[i], (enum kind)kind, limit);
+    for (int i = 0; i < CALLS; i++)
+        for (int kind = 0; !LACKS(i) && kind < KINDS; kind++) {
+            if ((children[i][kind] = fork_helper("asker")) == 0)
+                ask((enum call)i, (enum kind)kind, limit);
+        }
     struct timespec patience = to_timespec(3 * limit);
     if (nanosleep(&patience, NULL) == -1)
         err(EXIT_FAILURE, "nanosleep");
-    setlinebuf(stdout);
-    for (size_t i = 0; i < CALLS; i++) {
-        printf("%s:%s", calls[i].name, calls[i].ask ? "" : " not in this libc");
-        for (int kind = 0; calls[i].ask && kind < KINDS; kind++)
+    for (int i = 0; i < CALLS; i++) {
+        printf("%s:%s", names[i], LACKS(i) ? " not in this libc" : "");
+        for (int kind = 0; !LACKS(i) && kind < KINDS; kind++)
             tell(kinds[kind], children[i][kind]);
         printf("\n");
     }
