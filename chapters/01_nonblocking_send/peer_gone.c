@@ -29,13 +29,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/errno_name.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define LIMIT_S 5 /* for the careless child, which should not wait at all */
 
@@ -81,15 +81,9 @@ static void ask(const char *peer, int fd)
 }
 
 /* Wrong, on purpose: a send without MSG_NOSIGNAL, in a child to be lost. */
-static _Noreturn void send_carelessly(int fd, pid_t parent)
+static _Noreturn void send_carelessly(int fd)
 {
     alarm(LIMIT_S); /* the parent waits for us: end in any case */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "careless") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
-
     /* Who ignores SIGPIPE hands that down to what it starts: undo it. */
     if (signal(SIGPIPE, SIG_DFL) == SIG_ERR)
         err(EXIT_FAILURE, "signal");
@@ -100,12 +94,9 @@ static _Noreturn void send_carelessly(int fd, pid_t parent)
 
 static void lose_a_child(int fd)
 {
-    pid_t parent = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("careless");
     if (child == 0)
-        send_carelessly(fd, parent);
+        send_carelessly(fd);
 
     int status;
     if (waitpid(child, &status, 0) == -1)

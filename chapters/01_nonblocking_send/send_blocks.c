@@ -20,7 +20,7 @@
  *     reader: read total_bytes=163840 sender=asleep
  *     reader: read total_bytes=180224 sender=back
  *
- * See also: send(2), unix(7), proc_pid_stat(5), prctl(2).
+ * See also: send(2), unix(7), proc_pid_stat(5).
  */
 #define _GNU_SOURCE /* clock_gettime(), with -std=c11 too */
 
@@ -30,13 +30,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define CHUNK 16384
 #define LIMIT (10 * NS_PER_SEC) /* for one look at the sender */
@@ -53,19 +53,10 @@ static void nap(int64_t duration)
 /* Its only call that can sleep is send(): if it is asleep, it is there. */
 static pid_t start_sender(int fd)
 {
-    pid_t reader = getpid();
-    pid_t sender = fork();
-    if (sender == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t sender = fork_helper("sender");
     if (sender > 0)
         return sender;
 
-    /* Never outlive the reader: no one else would ever make room. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "sender") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != reader)
-        _exit(EXIT_FAILURE);
     ssize_t sent = send(fd, chunk, CHUNK, 0);
     if (sent == -1)
         err(EXIT_FAILURE, "send");

@@ -30,13 +30,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define ENOUGH 262144 /* bytes, for a reader that stops or closes */
 #define LIMIT (250 * NS_PER_MS)
@@ -95,18 +95,10 @@ static void read_message(int fd, const char *how)
 
 static pid_t start_reader(int pair[2], const char *how, int64_t limit)
 {
-    pid_t sender = getpid();
-    pid_t reader = fork();
-    if (reader == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t reader = fork_helper("reader");
     close(pair[reader == 0 ? 0 : 1]); /* each keeps one end */
     if (reader > 0)
         return reader;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "reader") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != sender)
-        _exit(EXIT_FAILURE);
     alarm((unsigned)(limit / NS_PER_SEC) + 10); /* bounds our waits */
     read_message(pair[1], how);
     _exit(EXIT_SUCCESS);

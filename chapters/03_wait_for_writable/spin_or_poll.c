@@ -29,7 +29,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -37,6 +36,7 @@
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define LIMIT (5 * NS_PER_SEC) /* for a message */
 #define PAUSE (2 * NS_PER_MS)
@@ -100,18 +100,10 @@ static void read_message(int fd, int pause_ms)
 
 static pid_t start_reader(int pair[2], int pause_ms)
 {
-    pid_t sender = getpid();
-    pid_t reader = fork();
-    if (reader == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t reader = fork_helper("reader");
     close(pair[reader == 0 ? 0 : 1]); /* each keeps one end */
     if (reader > 0)
         return reader;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "reader") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != sender)
-        _exit(EXIT_FAILURE);
     alarm(LIMIT / NS_PER_SEC + 10); /* bounds our waits */
     read_message(pair[1], pause_ms);
     _exit(EXIT_SUCCESS);

@@ -36,13 +36,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define CHUNK 16384
 #define LIMIT_S 10 /* for the sleeper, and for one look at it */
@@ -83,17 +83,9 @@ static bool is_writable(int fd, int limit_ms)
 /* Its only call that can sleep is poll(): if it is asleep, it is there. */
 static pid_t start_sleeper(int fd)
 {
-    pid_t parent = getpid();
-    pid_t sleeper = fork();
-    if (sleeper == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t sleeper = fork_helper("sleeper");
     if (sleeper > 0)
         return sleeper;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "sleeper") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE);
     _exit(is_writable(fd, LIMIT_S * 1000) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

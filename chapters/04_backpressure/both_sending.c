@@ -29,13 +29,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define LIMIT (100 * NS_PER_MS)
 #define GUARD (10 * NS_PER_SEC) /* for what takes no time if all is well */
@@ -106,14 +106,8 @@ static void part(int fd)
     await(fd, 0, GUARD);
 }
 
-static _Noreturn void be_west(struct peer me, pid_t east)
+static _Noreturn void be_west(struct peer me)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "west") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != east)
-        _exit(EXIT_FAILURE);
-
     exchange(&me);
     part(me.fd); /* when this is over, east has reported */
     report("west", &me);
@@ -128,14 +122,11 @@ static void meet(bool both, size_t bytes, int64_t limit)
 
     struct peer me = {.both = both, .bytes = bytes, .start = now_ns()};
     me.deadline = me.start + limit;
-    pid_t east = getpid();
-    pid_t west = fork();
-    if (west == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t west = fork_helper("west");
     me.fd = pair[west == 0]; /* each keeps an end for itself */
     close(pair[west != 0]);
     if (west == 0)
-        be_west(me, east);
+        be_west(me);
 
     exchange(&me);
     report("east", &me);

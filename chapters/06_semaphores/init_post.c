@@ -35,7 +35,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +42,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 union semun { /* every program has to define it itself, see semctl(2) */
     int val;
@@ -113,9 +113,7 @@ static pid_t start_second(key_t key, short op)
     char none;
     if (pipe(here) == -1 || pipe(go) == -1)
         err(EXIT_FAILURE, "pipe");
-    pid_t first = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("second");
     close(child == 0 ? here[0] : here[1]);
     close(child == 0 ? go[1] : go[0]);
     if (child > 0) {
@@ -124,12 +122,6 @@ static pid_t start_second(key_t key, short op)
         return child;
     }
 
-    /* Never outlive the first. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "second") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != first)
-        _exit(EXIT_FAILURE);
     find_and_use(key, op);
     _exit(EXIT_SUCCESS);
 }

@@ -32,13 +32,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 union semun { /* every program has to define it itself, see semctl(2) */
     int val;
@@ -81,17 +81,9 @@ static void let_in(role *second, key_t key)
     char none;
     if (pipe(gate) == -1)
         err(EXIT_FAILURE, "pipe");
-    pid_t first = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("second");
     if (child == 0) {
         close(gate[0]);
-        /* Never outlive the first. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, "second") == -1)
-            err(EXIT_FAILURE, "prctl");
-        if (getppid() != first)
-            _exit(EXIT_FAILURE);
         second(key);
         _exit(EXIT_SUCCESS);
     }

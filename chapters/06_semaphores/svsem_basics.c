@@ -33,7 +33,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +41,7 @@
 #include "../../common/errno_name.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 union semun { /* every program has to define it itself, see semctl(2) */
     int val;
@@ -85,18 +85,10 @@ static int count_of(int set)
 /* In a process of its own: make the call, and exit with its errno. */
 static pid_t start(const char *who, int set, short op)
 {
-    pid_t maker = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper(who);
     if (child > 0)
         return child;
 
-    /* Never outlive the maker. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || prctl(PR_SET_NAME, who) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != maker)
-        _exit(EXIT_FAILURE);
     if (operate(set, op) == 0)
         _exit(EXIT_SUCCESS);
     if (errno != EAGAIN && errno != EINVAL)

@@ -34,7 +34,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +41,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 static int set, hold_ms;
 
@@ -91,18 +91,9 @@ static _Noreturn void be_waiter(short op)
 static pid_t start_waiter(const char *who, short op)
 {
     struct timespec nap = to_timespec(20 * NS_PER_MS); /* a wait to see */
-    pid_t maker = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child == 0) {
-        /* Never outlive the maker. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, who) == -1)
-            err(EXIT_FAILURE, "prctl");
-        if (getppid() != maker)
-            _exit(EXIT_FAILURE);
+    pid_t child = fork_helper(who);
+    if (child == 0)
         be_waiter(op);
-    }
 
     do {
         pid_t ended = waitpid(child, NULL, WNOHANG);

@@ -30,13 +30,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 union semun { /* every program has to define it itself, see semctl(2) */
     int val;
@@ -104,16 +104,8 @@ static pid_t start(const struct story *story, int set, int *let_go)
     char none;
     if (pipe(done) == -1 || pipe(go) == -1)
         err(EXIT_FAILURE, "pipe");
-    pid_t parent = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper(story->who);
     if (child == 0) {
-        /* Never outlive the parent. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-            prctl(PR_SET_NAME, story->who) == -1)
-            err(EXIT_FAILURE, "prctl");
-        if (getppid() != parent)
-            _exit(EXIT_FAILURE);
         close(go[1]);
         live(story, set, done[1], go[0]);
     }

@@ -33,7 +33,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +40,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define LIMIT (10 * NS_PER_SEC)
 #define HELP (5 * NS_PER_SEC) /* for what a helper does at once */
@@ -79,19 +79,9 @@ static int wait_and_tell(int set, int64_t limit)
 
 static pid_t start_waiter(int set, bool has_handler)
 {
-    pid_t sender = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("waiter");
     if (child > 0)
         return child;
-
-    /* Never outlive the sender. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "waiter") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != sender)
-        _exit(EXIT_FAILURE);
 
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     if (has_handler && sigaction(SIGUSR1, &action, NULL) == -1)

@@ -29,7 +29,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +36,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define BRIEF (50 * NS_PER_MS)
 #define LONG (300 * NS_PER_MS)
@@ -77,19 +77,10 @@ static _Noreturn void wait_and_tell(int set, int64_t limit)
 
 static pid_t start_waiter(int set, int64_t limit)
 {
-    pid_t holder = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("waiter");
     if (child > 0)
         return child;
 
-    /* Never outlive the holder. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "waiter") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != holder)
-        _exit(EXIT_FAILURE);
     wait_and_tell(set, limit);
 }
 

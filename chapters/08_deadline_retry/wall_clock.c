@@ -31,7 +31,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +38,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define STEP (300 * NS_PER_MS)
 #define LIMIT (100 * NS_PER_MS)
@@ -90,19 +90,10 @@ static int take_within(int64_t limit, clockid_t clock)
 static pid_t start_neighbour(void)
 {
     struct timespec nap = to_timespec(NS_PER_MS);
-    pid_t waiter = getpid(), child = fork();
+    pid_t waiter = getpid(), child = fork_helper("neighbour");
     int waiting;
-
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
     if (child > 0)
         return child;
-    /* Never outlive the waiter. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "neighbour") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != waiter)
-        _exit(EXIT_FAILURE);
     while ((waiting = semctl(set, 0, GETNCNT)) == 0)
         if (nanosleep(&nap, NULL) == -1)
             err(EXIT_FAILURE, "nanosleep");

@@ -35,12 +35,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 
 #define STALE_MAX 4
 #define PIECES 8
@@ -69,20 +69,6 @@ static _Noreturn void work(enum story story)
         atomic_fetch_add(beats, 1); /* what is finished, by who finished it */
     }
     _exit(EXIT_SUCCESS);
-}
-
-static pid_t fork_named(const char *name)
-{
-    pid_t parent = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    /* Never outlive the parent. */
-    if (child == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-                       prctl(PR_SET_NAME, name) == -1))
-        err(EXIT_FAILURE, "prctl");
-    if (child == 0 && getppid() != parent)
-        _exit(EXIT_FAILURE);
-    return child;
 }
 
 /* With WNOHANG only ask; without, it is killed and about to end. */
@@ -128,11 +114,11 @@ static void tell(enum story story, const char *name)
     atomic_store(beats, 0);
     printf("watchdog: starting worker=%s limit_ms=%" PRId64 "\n", name,
            limit / NS_PER_MS);
-    pid_t watchdog = fork_named("watchdog");
+    pid_t watchdog = fork_helper("watchdog");
     if (watchdog == 0) {
         if (setpgid(0, 0) == -1) /* a group without the machine */
             err(EXIT_FAILURE, "setpgid");
-        pid_t worker = fork_named("worker");
+        pid_t worker = fork_helper("worker");
         if (worker == 0)
             work(story);
         watch(worker);

@@ -26,13 +26,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 #include "timed_sem.h"
 
 #define AMPLE (5 * NS_PER_SEC)
@@ -77,17 +77,11 @@ static uint64_t await(int in_queue, uint64_t timeouts)
 
 static pid_t start_waiter(int64_t limit, const char *letter)
 {
-    pid_t parent = getpid(), child = fork();
+    pid_t child = fork_helper(letter);
 
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
     if (child > 0)
         return child;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, letter) == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() == parent)
-        get(limit, letter);
+    get(limit, letter);
     _exit(EXIT_SUCCESS);
 }
 
