@@ -35,13 +35,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define EACH_TAKES (30 * NS_PER_MS)
 #define DONE_LIMIT (50 * NS_PER_MS) /* for the third step, if that is less */
@@ -119,19 +119,10 @@ static void let_come(int set, int fd, int what)
 /* The office lets one come after the other. */
 static void start_office(int set, int fd)
 {
-    pid_t copier = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("office");
     if (child > 0)
         return;
 
-    /* Never outlive the copier. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "office") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != copier)
-        _exit(EXIT_FAILURE);
     struct timespec pause = to_timespec(EACH_TAKES);
     for (int what = SCANNER; what <= DEVICES; what++) {
         if (nanosleep(&pause, NULL) == -1)

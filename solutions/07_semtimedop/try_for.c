@@ -31,13 +31,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 enum ending { ACQUIRED, TIMED_OUT, INTERRUPTED, FAILED };
 
@@ -71,19 +71,9 @@ static enum ending try_for(int set, int64_t limit)
 /* A helper removes the set, as soon as somebody waits for it. */
 static void remove_while_waiting(int set)
 {
-    pid_t waiter = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("helper");
     if (child > 0)
         return;
-
-    /* Never outlive the waiter. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "helper") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != waiter)
-        _exit(EXIT_FAILURE);
 
     struct timespec pause = to_timespec(NS_PER_MS);
     while (semctl(set, 0, GETNCNT) == 0) /* how many wait for it */

@@ -31,13 +31,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 /* Write a line into the log, and leave errno as it is. */
 static void report(const char *event, int64_t waited)
@@ -96,19 +96,10 @@ static void post(int set)
 /* Another process has the semaphore, for so long. */
 static void start_holder(int set, int64_t holds)
 {
-    pid_t waiter = getpid();
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("holder");
     if (child > 0)
         return;
 
-    /* Never outlive the waiter. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "holder") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != waiter)
-        _exit(EXIT_FAILURE);
     struct timespec work = to_timespec(holds);
     if (nanosleep(&work, NULL) == -1)
         err(EXIT_FAILURE, "nanosleep");

@@ -31,7 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +38,7 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 #define FETCH (10 * NS_PER_MS)
 #define WORKERS 3
@@ -144,18 +144,10 @@ static int work(int set, int worker, int64_t limit)
 /* It begins when the gate opens: when nobody can write to it any more. */
 static void start_worker(int set, int worker, int64_t limit, const int gate[2])
 {
-    pid_t workshop = getpid(), child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
+    pid_t child = fork_helper("worker");
     if (child > 0)
         return;
 
-    /* Never outlive the workshop. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-        prctl(PR_SET_NAME, "worker") == -1)
-        err(EXIT_FAILURE, "prctl");
-    if (getppid() != workshop)
-        _exit(EXIT_FAILURE);
     char none;
     close(gate[1]);
     if (read(gate[0], &none, 1) == -1)
