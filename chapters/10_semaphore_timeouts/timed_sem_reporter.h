@@ -139,8 +139,8 @@ static inline void timed_sem_holder(const struct timed_sems *table, int number,
     for (int slot = 0; slot < TIMED_SEM_WAITERS; slot++)
         if (timed_sem_look_at_waiter(table, slot, &other) &&
             timed_sem_same(&other.thread, &row.holder)) {
-            struct timed_sem_row wanted;
-            timed_sem_look(table, other.number, &wanted);
+            struct timed_sem_row wanted = {.name = "unknown"};
+            (void)timed_sem_look(table, other.number, &wanted);
             snprintf(wants, sizeof wants, " waits_for=%s", wanted.name);
         }
     snprintf(text, size,
