@@ -1,8 +1,9 @@
 # Bounded waits: the one interface to the kit. "make help" lists what it does.
 #
-# A program is added by adding its file: chapters/NN_topic/NAME.c. What is made
-# stands below build/, which mirrors the tree. All paths are relative, so that
-# a folder with blanks in its name is fine.
+# A program is added by adding its file: chapters/NN_topic/NAME.c, with NAME in
+# its second line; a copy that you change beside it is not one of them. What is
+# made stands below build/, which mirrors the tree. All paths are relative, so
+# that a folder with blanks in its name is fine.
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -46,7 +47,9 @@ KIT_FLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow \
 Q := $(if $(V),,@)
 
 chapters := $(sort $(notdir $(patsubst %/,%,$(wildcard chapters/*/))))
-programs := $(sort $(patsubst %.c,%,$(wildcard chapters/*/*.c)))
+programs := $(sort $(basename $(shell awk 'FNR == 2 && \
+    FILENAME ~ "/" $$2 "[.]c$$" { print FILENAME }' \
+    $(wildcard chapters/*/*.c) </dev/null)))
 names := $(notdir $(programs))
 numbers := $(foreach chapter,$(chapters),$(firstword $(subst _, ,$(chapter))))
 all_programs := $(programs:%=$(BUILD)/%)

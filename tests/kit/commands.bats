@@ -71,6 +71,15 @@ $(printf ' %s' chapters/*/*.c | sed 's,[^ ]*/,,g; s,\.c,,g')"
     assert_output --partial "refused way=MSG_DONTWAIT"
 }
 
+@test "a copy that a reader changes beside a program is left alone" {
+    cp -R Makefile chapters common tests "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+    cp chapters/01_nonblocking_send/{send_refused,mine}.c
+    run -2 make run-mine
+    refute_output --regexp "there are:.* mine"
+    assert_output --regexp "there are:.* send_refused"
+}
+
 @test "a missing tool ends in one line that names its package" {
     without bats
     PATH=$BATS_TEST_TMPDIR/path run -2 make check
