@@ -175,3 +175,36 @@ sizes() {
     assert_line --index 3 "receiver: read messages=1"
     assert_line --index 4 "connected: tried writable=yes send=1"
 }
+
+# same_charge LINE...: in these lines of queued_bytes, counted from 0.
+same_charge() {
+    local first=$1 line
+    for line; do
+        assert_equal "$(field charged "${lines[line]}")" \
+            "$(field charged "${lines[first]}")"
+    done
+}
+
+@test "a piece is charged as long as a byte of it is unread" {
+    run -0 queued_bytes
+    assert_line --index 2 --regexp "^sender: sent bytes=100 .* unread=200$"
+    assert_line --index 3 --regexp "^reader: read bytes=50 .* unread=150$"
+    assert_line --index 4 --regexp "^reader: read bytes=49 .* unread=101$"
+    same_charge 2 3 4
+}
+
+@test "with its last byte a piece gives back all that it was charged" {
+    run -0 queued_bytes
+    assert_line --index 0 "queue: empty charged=0 unread=0"
+    assert_line --index 5 --regexp "^reader: read bytes=1 .* unread=100$"
+    same_charge 1 5 # as before the second piece was sent
+    assert_line --index 6 "reader: read bytes=100 charged=0 unread=0"
+}
+
+@test "what the sender is charged is more than what is unread" {
+    run -0 queued_bytes
+    for line in "${lines[@]:1:5}"; do
+        assert_at_least $(($(field unread "$line") + 1)) \
+            "$(field charged "$line")"
+    done
+}
