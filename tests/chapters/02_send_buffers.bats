@@ -208,3 +208,42 @@ same_charge() {
             "$(field charged "$line")"
     done
 }
+
+@test "the larger the send buffer, the older the news that is read" {
+    run -0 stale_bytes
+    for pair in "0 10000" "10000 50000" "50000 100000" "100000 200000"; do
+        assert_at_least $((3 * $(cell "${pair% *}" oldest) / 2 + 1)) \
+            "$(cell "${pair#* }" oldest)"
+    done
+}
+
+@test "a larger buffer delivers no more: what it does not lose is left in it" {
+    run -0 stale_bytes
+    made=$(cell 0 made) read=$(cell 0 read)
+    for asked in 0 10000 50000 100000 200000; do
+        assert_equal "$(cell $asked read)" "$read"
+        assert_equal $(($(cell $asked lost) + $(cell $asked left))) \
+            $((made - read))
+    done
+    assert_between 1 "$(cell 200000 left)" "$(cell 0 left)"
+    assert_between 1 "$(cell 0 lost)" "$(cell 200000 lost)"
+}
+
+@test "news is as old as the line before it is long, at the reader's pace" {
+    for every in 3 5; do
+        run -0 stale_bytes $every
+        for asked in 0 10000 50000 100000; do
+            left=$(cell $asked left)
+            assert_between $((every * left)) $((every * (left + 1))) \
+                "$(cell $asked oldest)"
+        done
+    done
+}
+
+@test "who reads as fast as is written gets fresh news from a buffer of any size" {
+    run -0 stale_bytes 1
+    for asked in 0 10000 50000 100000 200000; do
+        assert_equal "$(cell $asked read)" "$(cell $asked made)"
+        assert_equal "$(cell $asked oldest)" 0
+    done
+}
