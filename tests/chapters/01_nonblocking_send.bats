@@ -183,3 +183,21 @@ peer() {
     run -0 sh -c "trap '' PIPE; exec peer_gone" # what is ignored is inherited
     line_of "careless: killed signal=SIGPIPE"
 }
+
+@test "O_NONBLOCK set by a copy is on for the original, and off for the peer" {
+    run -0 shared_flag
+    assert_line --index 0 "socket: opened original=no copy=no peer=no"
+    assert_line --index 1 "copy: set_flag original=yes copy=yes peer=no"
+    assert_line --index 2 "original: cleared_flag original=no copy=no peer=no"
+}
+
+@test "O_NONBLOCK set by a child stays when the child has exited" {
+    run -0 shared_flag
+    assert_line --index 3 "child: set_flag_and_exited original=yes copy=yes peer=no"
+}
+
+@test "F_SETFL without the flags that were there wipes O_APPEND" {
+    run -0 shared_flag
+    assert_line --index 4 "careful: set_flag o_append=yes log=AAAAbb"
+    assert_line --index 5 "careless: set_flag o_append=no log=bbAA"
+}
