@@ -37,9 +37,9 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/helper.h"
+#include "asleep.h"
 
 #define CHUNK 16384
-#define LIMIT (10 * NS_PER_SEC) /* for one look at the sender */
 
 static char chunk[CHUNK];
 
@@ -63,37 +63,16 @@ static pid_t start_sender(int fd)
     _exit(sent == CHUNK ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* The state letter in /proc/PID/stat: S is asleep, Z has ended. */
-static char state_of(pid_t pid)
-{
-    char path[32], state;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *stat = fopen(path, "re");
-    if (!stat || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-        err(EXIT_FAILURE, "read %s", path);
-    fclose(stat);
-    return state;
-}
-
 /*
  * Asleep, or back with its chunk sent? If recv() wakes the sender, then before
  * it returns: one that we see asleep after it was not woken.
  */
-static bool is_asleep(pid_t sender)
+static bool still_sends(pid_t sender)
 {
-    int64_t deadline = now_ns() + LIMIT;
-    char state;
-
-    while ((state = state_of(sender)) != 'S' && state != 'Z') {
-        if (now_ns() >= deadline)
-            errx(EXIT_FAILURE, "send: neither asleep nor back after 10 s");
-        nap(NS_PER_MS / 10); /* it runs: soon it is one or the other */
-    }
-    if (state == 'S')
-        return true;
-
     int status;
+
+    if (is_asleep(sender))
+        return true;
     if (waitpid(sender, &status, 0) == -1)
         err(EXIT_FAILURE, "waitpid");
     if (status != 0)
@@ -109,7 +88,7 @@ static bool read_chunk(int fd, pid_t sender)
     if (got == -1)
         err(EXIT_FAILURE, "recv");
     total += got;
-    bool asleep = is_asleep(sender);
+    bool asleep = still_sends(sender);
     printf("reader: read total_bytes=%ld sender=%s\n", total,
            asleep ? "asleep" : "back");
     return asleep;
@@ -149,7 +128,7 @@ int main(int argc, char *argv[])
     printf("queue: full bytes=%ld\n", full);
 
     pid_t sender = start_sender(pair[0]);
-    if (!is_asleep(sender))
+    if (!still_sends(sender))
         errx(EXIT_FAILURE, "send: a full queue had room");
     nap(pause);
     if (!read_chunk(pair[1], sender))
@@ -157,7 +136,7 @@ int main(int argc, char *argv[])
 
     sent = offer_chunk(pair[0]);
     printf("bystander: sent bytes=%ld sender=%s\n", sent,
-           is_asleep(sender) ? "asleep" : "back");
+           still_sends(sender) ? "asleep" : "back");
     do
         nap(pause);
     while (read_chunk(pair[1], sender));

@@ -201,3 +201,38 @@ peer() {
     assert_line --index 4 "careful: set_flag o_append=yes log=AAAAbb"
     assert_line --index 5 "careless: set_flag o_append=no log=bbAA"
 }
+
+# signalled QUEUE SA_RESTART SNDTIMEO: that line of send_interrupted.
+signalled() {
+    line_of "sender: woken queue=$1 sa_restart=$2 sndtimeo=$3 "
+}
+
+@test "a signal ends a send with EINTR if nothing has gone out" {
+    run -0 send_interrupted
+    line=$(signalled full no no)
+    assert_equal "$(field then "$line")" back
+    assert_equal "$(field send "$line")" EINTR
+}
+
+@test "SA_RESTART lets a send go on if nothing has gone out" {
+    run -0 send_interrupted
+    line=$(signalled full yes no)
+    assert_equal "$(field then "$line")" asleep
+    assert_equal "$(field send "$line")" "$(field bytes "${lines[0]}")"
+}
+
+@test "SA_RESTART does nothing for a send once SO_SNDTIMEO is set" {
+    run -0 send_interrupted
+    line=$(signalled full yes yes)
+    assert_equal "$(field then "$line")" back
+    assert_equal "$(field send "$line")" EINTR
+}
+
+@test "a signal ends a send with a short count if something has gone out" {
+    run -0 send_interrupted
+    for sa_restart in no yes; do
+        line=$(signalled empty $sa_restart no)
+        assert_equal "$(field then "$line")" back
+        assert_between 1 "$(field bytes "${lines[0]}")" "$(field send "$line")"
+    done
+}
