@@ -66,7 +66,7 @@ line_of() {
 }
 
 @test "a patience of zero is refused: SO_SNDTIMEO would read it as for ever" {
-    for program in send_refused send_partial; do
+    for program in send_refused send_partial timeout_per_wait; do
         run -2 "$program" 0ms
         assert_output "$program: SO_SNDTIMEO reads 0 as 'wait for ever'"
     done
@@ -235,4 +235,28 @@ signalled() {
         assert_equal "$(field then "$line")" back
         assert_between 1 "$(field bytes "${lines[0]}")" "$(field send "$line")"
     done
+}
+
+@test "SO_SNDTIMEO limits each wait: a call with a slow reader lasts longer" {
+    run -0 timeout_per_wait
+    assert_line --index 0 --partial "message: bytes="
+    limit=$(field limit_ms "${lines[1]}")
+    # Else the reader would have come too late for it.
+    assert_between 1 "$limit" "$(field pause_ms "${lines[1]}")"
+    assert_equal "$(field bytes "${lines[1]}")" "$(field bytes "${lines[0]}")"
+    assert_at_least $((2 * limit)) "$(field waited_ms "${lines[1]}")"
+}
+
+@test "SO_SNDTIMEO does not bind poll(), which waits until its own limit" {
+    run -0 timeout_per_wait
+    assert_line --index 2 --partial "sender: polled writable=no limit_ms=20 "
+    assert_equal "$(field poll_ms "${lines[2]}")" 40
+    assert_at_least 40 "$(field waited_ms "${lines[2]}")"
+}
+
+@test "an SO_SNDTIMEO of 0 is no limit, though there was one before" {
+    run -0 timeout_per_wait 10ms
+    assert_line --index 3 --partial "limit_ms=0 pause_ms=20 "
+    assert_equal "$(field bytes "${lines[3]}")" "$(field bytes "${lines[0]}")"
+    assert_at_least 40 "$(field waited_ms "${lines[3]}")"
 }
