@@ -53,6 +53,17 @@ static void limit_each_wait(int fd, int64_t limit)
         err(EXIT_FAILURE, "setsockopt");
 }
 
+/* What the kernel has made of it, which may round it up. */
+static int64_t limit_ms(int fd)
+{
+    struct timeval limit;
+    socklen_t size = sizeof limit;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &size) == -1)
+        err(EXIT_FAILURE, "getsockopt");
+    return limit.tv_sec * INT64_C(1000) + limit.tv_usec / 1000;
+}
+
 /* What goes in at pair[0] comes out at pair[1]. */
 static void open_pair(int pair[2], int64_t limit)
 {
@@ -66,7 +77,6 @@ static pid_t start_reader(const int pair[2], int64_t pause)
 {
     struct timespec nap = to_timespec(pause);
     ssize_t got;
-
     pid_t reader = fork_helper("reader");
     close(pair[reader == 0 ? 0 : 1]); /* each keeps one end */
     if (reader > 0)
@@ -92,6 +102,7 @@ static bool send_slowly(int64_t before, int64_t limit, int64_t pause)
 
     if (sent == -1)
         err(EXIT_FAILURE, "send");
+    int64_t had = limit_ms(pair[0]);
     close(pair[0]);
     if (waitpid(reader, &status, 0) == -1)
         err(EXIT_FAILURE, "waitpid");
@@ -101,7 +112,7 @@ static bool send_slowly(int64_t before, int64_t limit, int64_t pause)
         return false;
     printf("sender: sent bytes=%zd limit_ms=%" PRId64 " pause_ms=%" PRId64
            " waited_ms=%" PRId64 "\n",
-           sent, limit / NS_PER_MS, pause / NS_PER_MS, waited / NS_PER_MS);
+           sent, had, pause / NS_PER_MS, waited / NS_PER_MS);
     return true;
 }
 
@@ -134,7 +145,7 @@ static void poll_full_queue(int64_t limit)
         err(EXIT_FAILURE, "poll");
     printf("sender: polled writable=%s limit_ms=%" PRId64
            " poll_ms=%d waited_ms=%" PRId64 "\n",
-           ready ? "yes" : "no", limit / NS_PER_MS, twice,
+           ready ? "yes" : "no", limit_ms(pair[0]), twice,
            (now_ns() - start) / NS_PER_MS);
 }
 
