@@ -194,3 +194,46 @@ watch() {
     [[ $line == "sender: offered "* ]] || fail "$line"
     assert_between 1 "$(field bytes "$line")" "$(field taken "$line")"
 }
+
+@test "select() and poll() agree, if both the set and the limit are filled anew" {
+    run -0 select_writable
+    run grep ^anew: <<<"$output"
+    assert_equal "${#lines[@]}" 2
+    assert_line --index 0 --regexp "^anew: select=no poll=no set=1 after=0 "
+    assert_line --index 1 --regexp "^anew: select=yes poll=yes set=1 after=1 "
+}
+
+@test "select() waits for its limit, not less, and glibc leaves 0 of it" {
+    run -0 select_writable 15ms
+    line=${lines[1]}
+    assert_equal "$(field limit_us "$line")" 15000
+    assert_at_least 15000 "$(field waited_us "$line")"
+    assert_equal "$(field left_us "$line")" 0
+    assert_equal "$(field limit_us "$(line_of "as_left: ")")" 0
+}
+
+@test "a set that select() has emptied asks for nothing" {
+    run -0 select_writable
+    assert_regex "$(line_of "as_left: ")" ": select=no poll=yes set=0 after=0 "
+}
+
+@test "select() does not look at the descriptor that is its first argument" {
+    run -0 select_writable
+    line=$(line_of "without_plus_1: ")
+    assert_regex "$line" ": select=no poll=yes set=1 "
+    assert_at_least "$(field limit_us "$line")" "$(field waited_us "$line")"
+}
+
+@test "without <sys/select.h> there is no select(), for a strict compiler" {
+    copy=$BATS_TEST_TMPDIR/chapters/03_wait_for_writable
+    mkdir -p "$copy"
+    cd "$BATS_TEST_DIRNAME/../.."
+    cp -R common "$BATS_TEST_TMPDIR"
+    cp chapters/03_wait_for_writable/select_writable.c "$copy"
+    read -ra cc <<<"${CC:-cc}"
+    cc+=(-std=c11 -c "$copy/select_writable.c" -o "$BATS_TEST_TMPDIR/out")
+    run -0 "${cc[@]}"
+    sed -i '/<sys\/select.h>/d' "$copy/select_writable.c"
+    run ! "${cc[@]}"
+    assert_output --partial fd_set
+}
