@@ -237,3 +237,71 @@ watch() {
     run ! "${cc[@]}"
     assert_output --partial fd_set
 }
+
+# with_descriptors [ARG...]: run fd_setsize where it can show its lesson.
+with_descriptors() {
+    run fd_setsize "$@"
+    [[ $status -ne 77 ]] || lacks "descriptors above 1023: ulimit -n"
+    # clang's; that of gcc takes the end of a set for one that is open.
+    [[ $output != *"out of bounds for type"* ]] ||
+        skip "the sanitizer stops it at FD_SET(), as it should"
+    [[ $status -eq 0 ]] || fail "$status: $output"
+}
+
+# set_of NUMBER: what its child says of FD_SET().
+set_of() {
+    line=$(line_of "child: FD_SET descriptor=$1 ")
+    byte=$(field byte "$line")
+}
+
+@test "FD_SET() of 1024 or more writes behind the set" {
+    with_descriptors
+    bytes=$(field bytes "${lines[0]}")
+    set_of 1023
+    assert_between 0 "$bytes" "$byte"
+    assert_equal "$(field past_the_set "$line")" no
+    for number in 1024 1500; do
+        set_of $number
+        assert_at_least "$bytes" "$byte"
+        assert_equal "$(field past_the_set "$line")" yes
+    done
+}
+
+@test "select() answers from there, as if all were well" {
+    with_descriptors 1500
+    set_of 1500
+    assert_equal "$(field select "$line")" 1
+}
+
+@test "poll() has no largest descriptor" {
+    with_descriptors
+    for number in 1023 1024 1500; do
+        assert_line "child: poll descriptor=$number ready=1"
+    done
+}
+
+@test "a C library that checks FD_SET() ends the program there" {
+    with_descriptors
+    read -ra cc <<<"${CC:-cc}"
+    program=$BATS_TEST_TMPDIR/fd_setsize
+    cd "$BATS_TEST_DIRNAME/../../chapters/03_wait_for_writable"
+    run -0 "${cc[@]}" -O1 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 fd_setsize.c \
+        -o "$program"
+    grep -q __fdelt_chk "$program" || lacks "a C library that checks"
+    run -0 "$KIT_BUILD/tools/bound" "$program"
+    set_of 1023
+    for number in 1024 1500; do
+        assert_line "child: killed descriptor=$number signal=6"
+    done
+    refute_output --partial past_the_set=yes
+}
+
+@test "fd_setsize exits with 77 where descriptors end too soon for it" {
+    lower() {
+        ulimit -n 1400 2>/dev/null || : # or it is lower already
+        fd_setsize
+    }
+    run -77 lower
+    # valgrind keeps some for itself.
+    assert_output --regexp "^fd_setsize: here descriptors end at [0-9]+$"
+}
