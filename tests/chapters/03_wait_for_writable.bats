@@ -305,3 +305,39 @@ set_of() {
     # valgrind keeps some for itself.
     assert_output --regexp "^fd_setsize: here descriptors end at [0-9]+$"
 }
+
+@test "who sends until EAGAIN gets as many events by edge as by level" {
+    run -0 epoll_edges
+    for how in level edge; do
+        line=$(line_of "$how: until_eagain ")
+        assert_equal "$(field events "$line")" "$(field rounds "$line")"
+    done
+}
+
+@test "by edge no event comes after a send that leaves room, by level it does" {
+    for limit in 1ms 100ms; do
+        run -0 epoll_edges $limit
+        assert_line "level: one_send parts=8 sent=8 events=8"
+        assert_line "edge: one_send parts=8 sent=1 events=1"
+    done
+}
+
+@test "whoever asks anew is told anew" {
+    run -0 epoll_edges
+    assert_equal "$(field events "$(line_of "edge: asked_anew ")")" 1
+}
+
+@test "by level who has nothing to send is woken for ever, by edge once" {
+    run -0 epoll_edges
+    line=$(line_of "level: idle ")
+    assert_equal "$(field events "$line")" "$(field most "$line")"
+    assert_equal "$(field events "$(line_of "edge: idle ")")" 1
+}
+
+@test "whoever asks for nothing is not woken" {
+    run -0 epoll_edges
+    for how in level edge; do
+        line=$(line_of "$how: asked_for_nothing ")
+        assert_equal "$(field events "$line")" 0
+    done
+}
