@@ -27,6 +27,16 @@ peer() {
     waited=$(field waited_ms "$line")
 }
 
+# burst SIZE: unbounded_outbox's numbers for bursts of this size.
+burst() {
+    run -0 unbounded_outbox "$1"
+    messages=$(field messages "${lines[0]}")
+    IFS=, read -ra lengths <<<"$(field before_bursts "${lines[-2]}")"
+    most=$(field most "${lines[-2]}") left=$(field left "${lines[-2]}")
+    sent=$(field sent "${lines[-1]}") hidden=$(field hidden_eagain "${lines[-1]}")
+    longest=$(field longest_wait "${lines[-1]}")
+}
+
 @test "a gap between the marks means fewer pauses, a wider one still fewer" {
     marks 7 # on again as soon as it is below the high mark
     without=$times before=$times
@@ -145,7 +155,7 @@ peer() {
 }
 
 @test "in ticks, the same comes out on every run" {
-    for program in watermarks overflow_policies; do
+    for program in watermarks overflow_policies unbounded_outbox; do
         first=$("$program")
         run -0 "$program"
         assert_output "$first"
@@ -195,5 +205,39 @@ peer() {
         peer $name send_first
         [[ $line == "$name: done "* ]] || fail "$line"
         assert_equal "$received" 10000
+    done
+}
+
+@test "an outbox without a bound refuses no message, and hides each EAGAIN" {
+    burst 15
+    assert_equal "$messages" $((15 * 6))
+    assert_equal $((sent + left)) "$messages"
+    assert_at_least $((messages / 2)) "$hidden"
+}
+
+@test "for a burst that the reader makes up for, an outbox is enough" {
+    for size in 9 10; do
+        burst $size
+        assert_equal "${lengths[*]} $left $most" "0 0 0 0 0 0 0 $size"
+    done
+}
+
+@test "if more is made than read, it is longer before each burst" {
+    for size in 11 20; do
+        burst $size
+        more=$((size - 10))
+        for i in {0..5}; do
+            assert_equal "${lengths[i]}" $((i * more))
+        done
+        assert_equal "$left $most" "$((6 * more)) $((size + 5 * more))"
+    done
+}
+
+@test "the longer an outbox is, the older is what leaves it" {
+    last=0
+    for size in 10 11 20; do
+        burst $size
+        assert_at_least $((last + 1)) "$longest"
+        last=$longest
     done
 }
