@@ -155,7 +155,7 @@ burst() {
 }
 
 @test "in ticks, the same comes out on every run" {
-    for program in watermarks overflow_policies unbounded_outbox; do
+    for program in watermarks overflow_policies unbounded_outbox pace_sender; do
         first=$("$program")
         run -0 "$program"
         assert_output "$first"
@@ -240,4 +240,52 @@ burst() {
         assert_at_least $((last + 1)) "$longest"
         last=$longest
     done
+}
+
+# pace READS THEN: pace_sender's averages in the two halves, times ten.
+pace() {
+    run -0 pace_sender "$1" "$2"
+    first=$(field average "${lines[-3]}") then=$(field average "${lines[-2]}")
+    first=${first/./} then=${then/./}
+    read=$(field messages "${lines[-1]}") of=$(field of "${lines[-1]}")
+}
+
+@test "the rate settles near the reader's, and follows it up and down" {
+    for reads in "6 12" "10 5"; do
+        # shellcheck disable=SC2086 # two words
+        pace $reads
+        assert_between $((${reads% *} * 8)) $((${reads% *} * 12)) "$first"
+        assert_between $((${reads#* } * 8)) $((${reads#* } * 12)) "$then"
+    done
+}
+
+@test "the reader always finds something to read" {
+    pace 8 8
+    assert_equal "$read" "$of"
+}
+
+@test "one message more in each tick, and half as many after EAGAIN" {
+    trace=$BATS_TEST_TMPDIR/trace
+    program=$KIT_BUILD/chapters/04_backpressure/pace_sender
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$program" || skip "not with an address sanitizer"
+    run -0 "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so "$program"
+    # A tick is what is sent between two times of reading. The first EAGAIN
+    # is that of the full queue at the start.
+    run -0 awk '
+        $5 != "end" { next }
+        $6 == "send" && !full { full = / EAGAIN/; next }
+        $6 == "send" && / EAGAIN/ { no = 1 }
+        $6 == "send" && !/ EAGAIN/ { sent++ }
+        $6 == "send" { open = 1 }
+        $6 == "recv" && open {
+            if (!rate) rate = 1
+            if (no ? sent >= rate : sent != rate) { print "tick", ticks; exit 1 }
+            rate = no ? int(rate / 2) : rate + 1
+            refused += no
+            ticks++; open = no = sent = 0
+        }
+        END { print ticks, refused }' "$trace"
+    assert_output "60 7"
 }
