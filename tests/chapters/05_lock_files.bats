@@ -212,3 +212,25 @@ holders() {
     run -1 who_holds no-such-file
     assert_output "who_holds: no-such-file: No such file or directory"
 }
+
+# closed WHAT WANTED: so lost_by_close answers when the server has closed this.
+closed() {
+    run -0 lost_by_close
+    assert_line "server: closed what=$1 $2"
+}
+
+@test "a close of any descriptor of the file drops a lock of fcntl" {
+    closed nothing "fcntl=EAGAIN ofd=EAGAIN flock=EAGAIN"
+    assert_line --regexp "^server: closed what=reader fcntl=ok "
+    assert_line --regexp "^server: closed what=copy fcntl=ok "
+}
+
+@test "OFD and flock keep the lock until its own descriptors are closed" {
+    run -0 lost_by_close
+    assert_line --regexp "what=reader fcntl=.* ofd=EAGAIN flock=EAGAIN$"
+    assert_line --regexp "what=copy fcntl=.* ofd=EAGAIN flock=EAGAIN$"
+}
+
+@test "to close another file drops no lock" {
+    closed other_file "fcntl=EAGAIN ofd=EAGAIN flock=EAGAIN"
+}
