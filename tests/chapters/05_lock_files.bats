@@ -234,3 +234,46 @@ closed() {
 @test "to close another file drops no lock" {
     closed other_file "fcntl=EAGAIN ofd=EAGAIN flock=EAGAIN"
 }
+
+# played N REMOVES LOOKS OWNERS: so ends the N-th story of unlink_race.
+played() {
+    run -0 unlink_race
+    run -0 awk -v story="$1" '/^story: begins/ { next } at == story - 1
+        /^story: played/ { at++ }' <<<"$output"
+    assert_line --index $((${#lines[@]} - 1)) \
+        "story: played removes=$2 looks=$3 owners=$4"
+}
+
+# number KEY LINE: that of a file, which is not 0.
+number() {
+    [[ $(field "$1" "$2") =~ ^[1-9][0-9]*$ ]] && echo "${BASH_REMATCH[0]}"
+}
+
+@test "a lock file that is removed and made anew has two owners" {
+    played 1 yes no 2
+    assert_line --index 2 --regexp "^first: removed .* name_leads_to=0$"
+    assert_line --index 3 --partial "third: locked "
+    assert_line --index 4 --partial "second: locked "
+    assert_equal "$(number inode "${lines[4]}")" \
+        "$(number inode "${lines[0]}")"
+    [[ $(number inode "${lines[4]}") != "$(number inode "${lines[3]}")" ]] ||
+        fail "one file: $output"
+}
+
+@test "who looks, when it has the lock, finds that the name leads elsewhere" {
+    played 2 yes yes 1
+    assert_line --index 4 --partial "second: locked "
+    assert_equal "$(number name_leads_to "${lines[4]}")" \
+        "$(number inode "${lines[3]}")"
+    [[ $(number inode "${lines[4]}") != "$(number inode "${lines[3]}")" ]] ||
+        fail "one file: $output"
+    assert_line --index 5 --partial "second: let_go "
+}
+
+@test "a lock file that is not removed has one owner" {
+    played 3 no no 1
+    assert_line --index 2 --partial "third: locked "
+    assert_line --index 3 --partial "second: refused "
+    assert_equal "$(number inode "${lines[3]}")" \
+        "$(number inode "${lines[2]}")"
+}
