@@ -56,10 +56,11 @@ go_on() {
     echo >&"$enter"
 }
 
-# outside SET: what ipcs says of it, in our words; nothing if there is none.
+# outside SET [NUM]: what ipcs says of it, in our words; nothing if there is none.
 outside() {
-    ipcs -s -i "$1" 2>/dev/null | awk '/^semnum/ { getline
-        print "count=" $2, "waiting=" $3, "for_zero=" $4, "pid=" $5 }'
+    ipcs -s -i "$1" 2>/dev/null | awk -v num="${2:-0}" '/^semnum/ { on = 1 }
+        on && $1 == num {
+            print "count=" $2, "waiting=" $3, "for_zero=" $4, "pid=" $5 }'
 }
 
 # listed SET: what the kernel's own list says of it.
@@ -220,4 +221,46 @@ counts() {
 @test "what a producer has posted with SEM_UNDO is gone when it ends" {
     run -0 counts "producer: ended took=no posted=undo"
     assert_output "5 0 5"
+}
+
+# calls N LINE...: from its line N on both_or_neither prints these.
+calls() {
+    said both_or_neither
+    prints_from "$@"
+}
+
+# no_one: nobody waits.
+no_one="pan_waiting=0 stove_waiting=0"
+
+@test "who takes one by one has the first when the second is refused" {
+    calls 1 "hasty: did ops=pan-1 pan=0 stove=0 $no_one" \
+        "hasty: refused ops=stove-1 pan=0 stove=0 $no_one" \
+        "guest: refused ops=pan-1 pan=0 stove=0 $no_one"
+}
+
+@test "of two operations in one call none is done if one is refused" {
+    calls 4 "hasty: did ops=pan+1 pan=1 stove=0 $no_one" \
+        "patient: refused ops=pan-1,stove-1 pan=1 stove=0 $no_one"
+}
+
+@test "who waits for two takes neither until both are there" {
+    calls 6 "cook: waits ops=pan-1,stove-1 pan=1 stove=0 \
+pan_waiting=0 stove_waiting=1" \
+        "guest: did ops=pan-1 pan=0 stove=0 pan_waiting=1 stove_waiting=0" \
+        "kitchen: did ops=stove+1 pan=0 stove=1 pan_waiting=1 stove_waiting=0" \
+        "guest: did ops=pan+1 pan=0 stove=0 $no_one" \
+        "cook: did ops=pan-1,stove-1 pan=0 stove=0 $no_one"
+}
+
+@test "operations are tried in their order, on what those before have made" {
+    calls 11 "taker: refused ops=pan-1,pan+1 pan=0 stove=0 $no_one" \
+        "poster: did ops=pan+1,pan-1 pan=0 stove=0 $no_one"
+}
+
+@test "to wait for 0 and post in one call is a lock that begins at 0" {
+    calls 13 "first: did ops=pan+0,pan+1 pan=1 stove=0 $no_one" \
+        "second: refused ops=pan+0,pan+1 pan=1 stove=0 $no_one" \
+        "first: did ops=pan-1 pan=0 stove=0 $no_one" \
+        "second: did ops=pan+0,pan+1 pan=1 stove=0 $no_one"
+    assert_equal "${#lines[@]}" 17
 }
