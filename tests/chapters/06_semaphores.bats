@@ -264,3 +264,52 @@ pan_waiting=0 stove_waiting=1" \
         "second: did ops=pan+0,pan+1 pan=1 stove=0 $no_one"
     assert_equal "${#lines[@]}" 17
 }
+
+# told N WHO_AND_EVENT COUNTS NAME: so line N of who_waits begins, and the last
+# operation was made by a process of that name.
+told() {
+    said who_waits
+    assert_line --index "$1" --regexp "^$2 $3 pid=[1-9][0-9]* name=$4 set="
+}
+
+@test "GETNCNT counts who waits to take, GETZCNT who waits for 0" {
+    told 3 "taker: waits num=0" "count=0 waiting=1 for_zero=0" keeper
+    told 5 "keeper: waits num=1" "count=2 waiting=0 for_zero=1" maker
+}
+
+@test "GETPID is who has operated last, and not who is refused or waits" {
+    told 0 "maker: set num=0" "count=1 waiting=0 for_zero=0" maker
+    told 1 "keeper: took num=0" "count=0 waiting=0 for_zero=0" keeper
+    told 2 "hasty: refused num=0" "count=0 waiting=0 for_zero=0" keeper
+    told 3 "taker: waits num=0" "count=0 waiting=1 for_zero=0" keeper
+    assert_equal "$(field pid "${lines[3]}")" "$(field pid "${lines[1]}")"
+}
+
+@test "GETPID names a dead passer-by while another still has the count" {
+    told 4 "passer_by: saw_0 num=0" "count=0 waiting=1 for_zero=0" none
+    [[ $(field pid "${lines[4]}") != "$(field pid "${lines[1]}")" ]] ||
+        fail "the keeper: $output"
+    assert_line --index 5 --partial "keeper: waits " # so it lives
+}
+
+@test "who_waits tells what ipcs and /proc/sysvipc/sem tell" {
+    command -v ipcs >/dev/null || lacks ipcs
+    local said seen=0
+    hold_still who_waits
+    next_line
+    until [[ $line == "keeper: waits "* ]]; do
+        said=$(sed 's/.*\(count=.*\) name=.*/\1/' <<<"$line")
+        set=$(field set "$line")
+        assert_equal "$(outside "$set" "$(field num "$line")")" "$said"
+        seen=$((seen + 1))
+        go_on
+        next_line
+    done
+    assert_equal "$seen" 5
+    assert_equal "$(outside "$set" 1)" \
+        "count=2 waiting=0 for_zero=1 pid=$(field pid "$line")"
+    said=$(listed "$set")
+    let_go
+    assert_equal "${lines[*]}" "list: ${said/mode/perms} uid=$EUID set=$set"
+    run ! set_exists "$set"
+}
