@@ -313,3 +313,57 @@ told() {
     assert_equal "${lines[*]}" "list: ${said/mode/perms} uid=$EUID set=$set"
     run ! set_exists "$set"
 }
+
+@test "the set of a killed creator stays, and is in the way of the next one" {
+    said left_behind
+    prints_from 0 "creator: made guarded=no" "creator: killed" \
+        "next: refused errno=EEXIST"
+}
+
+@test "the list of all sets names it, and a process that is dead" {
+    said left_behind
+    set=$(field set "${lines[0]}")
+    assert_line --index 3 --regexp \
+        "^list: names nsems=1 uid=$EUID pid=[1-9][0-9]* alive=no set=$set$"
+    assert_line --index 4 "next: removed set=$set"
+}
+
+@test "a guardian outlives the killed creator and removes its set" {
+    said left_behind
+    prints_from 5 "creator: made guarded=yes" "creator: killed" \
+        "guardian: ended" "next: made" "next: removed"
+    [[ $(field set "${lines[8]}") != "$(field set "${lines[5]}")" ]] ||
+        fail "the old set: $output"
+    assert_equal "${#lines[@]}" 10
+}
+
+@test "ENOSPC from semget is said to be no full disk" {
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    local program=$KIT_BUILD/chapters/06_semaphores/left_behind
+    ! grep -q __asan_init "$program" || skip "not with an address sanitizer"
+    run -1 "$KIT_BUILD/tools/bound" env KIT_FAULT='0.2/semget:ENOSPC@1' \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so "$program"
+    assert_line "left_behind: semget: no disk is full, but there are as many \
+sets as the kernel allows, see ipcs -s -l: No space left on device"
+}
+
+@test "left_behind leaves no set behind, whatever kills it, and when" {
+    local moment aim key hit=0
+    cd "$BATS_TEST_TMPDIR"
+    for moment in start:{1000,2000,3000,4000,6000} line:{1,2,4,6,9}; do
+        for aim in main group member:2; do
+            rm -f pid
+            # 4: it has ended before.
+            run "$KIT_BUILD/tools/strike" KILL "$moment" "$aim" sh -c \
+                'echo $$ >pid && exec "$0"' \
+                "$KIT_BUILD/chapters/06_semaphores/left_behind"
+            [[ $status =~ ^(0|4)$ ]] || fail "$output"
+            [[ $status -ne 0 || ! -s pid ]] || hit=$((hit + 1))
+            # No line of output need have named its set: so ask by the key.
+            [[ ! -s pid ]] || key=$((0x36000000 + $(<pid)))
+            run ! awk -v key="${key-}" '$1 == key { found = 1 }
+                END { exit !found }' /proc/sysvipc/sem
+        done
+    done
+    ((hit > 0)) || fail "it was not hit"
+}

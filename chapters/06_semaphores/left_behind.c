@@ -1,0 +1,198 @@
+/*
+ * left_behind - a killed creator leaves its semaphore set to the next one.
+ *
+ * The kernel closes the files of a process that ends, and frees its memory,
+ * but a semaphore set stays until somebody removes it. So who is killed, or
+ * crashes, leaves one behind, again and again, until semget() fails with
+ * ENOSPC, "No space left on device", which is not about a disk.
+ *
+ * A creator makes a set and is killed. The next one that is started finds
+ * the set in the way, looks it up in the list of all sets, and removes it.
+ * Then the creator lets common/guard.h start a guardian for its set: a
+ * process that lives on when the creator is killed, and removes the set.
+ *
+ *     $ cc left_behind.c -o left_behind
+ *     $ ./left_behind
+ *     creator: made guarded=no set=7
+ *     creator: killed
+ *     next: refused errno=EEXIST
+ *     list: names nsems=1 uid=1000 pid=4713 alive=no set=7
+ *     next: removed set=7
+ *     creator: made guarded=yes set=8
+ *     creator: killed
+ *     guardian: ended
+ *     next: made set=9
+ *     next: removed set=9
+ *
+ * We leave nothing behind, whenever we are killed: a guardian of our own is
+ * there before there is a set, and knows the key of all of them. To meet
+ * ENOSPC, run it where no sets are allowed, in a place of its own:
+ *
+ *     $ unshare --map-root-user --ipc sh -c \
+ *           'echo 250 32000 32 0 >/proc/sys/kernel/sem; ./left_behind'
+ *
+ * See also: semget(2), semctl(2), ipcs(1), ipcrm(1), sysvipc(7).
+ */
+#define _GNU_SOURCE /* SOCK_CLOEXEC, with -std=c11 too */
+
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/exit_codes.h"
+#include "../../common/guard.h"
+#include "../../common/helper.h"
+
+static key_t key; /* of this run alone */
+
+/* Returns the set, or -1: there is one. */
+static int make_set(void)
+{
+    int set = semget(key, 1, IPC_CREAT | IPC_EXCL | 0600);
+    if (set == -1 && errno == ENOSPC)
+        err(EXIT_FAILURE, "semget: no disk is full, but there are as many sets "
+                          "as the kernel allows, see ipcs -s -l");
+    if (set == -1 && errno != EEXIST)
+        err(EXIT_FAILURE, "semget");
+    return set;
+}
+
+/*
+ * Remove the set with our key when all of us have ended, killed or not. It is
+ * started before there is a set, so that there is no moment without it; and
+ * no blow that is aimed at us hits it, as in guard.h.
+ */
+static void start_guardian(void)
+{
+    int line[2], set;
+    char none;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) == -1)
+        err(EXIT_FAILURE, "socketpair");
+    pid_t guardian = fork();
+    if (guardian == -1)
+        err(EXIT_FAILURE, "fork");
+    if (guardian == 0) {
+        prctl(PR_SET_NAME, "guardian");
+        setsid();
+        close(line[0]);
+        send(line[1], "", 1, MSG_NOSIGNAL);
+        while (recv(line[1], &none, 1, 0) == -1 && errno == EINTR)
+            continue;
+        if ((set = semget(key, 0, 0)) != -1)
+            semctl(set, 0, IPC_RMID);
+        _exit(EXIT_SUCCESS);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(line[1]);
+    errno = EPIPE; /* if it reads 0: the guardian has failed */
+    if (recv(line[0], &none, 1, 0) != 1)
+        err(EXIT_FAILURE, "recv");
+}
+
+/* Make a set, post its first count, and be killed. */
+static _Noreturn void create(bool guarded)
+{
+    struct sembuf post = {.sem_op = 1};
+    int set = make_set();
+    if (set == -1)
+        err(EXIT_FAILURE, "semget");
+    if (guarded)
+        guard_semaphore_set(set);
+    if (semop(set, &post, 1) == -1)
+        err(EXIT_FAILURE, "semop");
+    printf("creator: made guarded=%s set=%d\n", guarded ? "yes" : "no", set);
+    raise(SIGKILL); /* as by kill -9 */
+    err(EXIT_FAILURE, "raise");
+}
+
+/* Return when the creator is dead, and its guardian, if it had one, too. */
+static void start_creator(bool guarded)
+{
+    int gone[2], status; /* both inherit one end, and close it by ending */
+    char none;
+    if (pipe(gone) == -1)
+        err(EXIT_FAILURE, "pipe");
+    pid_t creator = fork_helper("creator");
+    if (creator == 0)
+        create(guarded);
+
+    close(gone[1]);
+    if (waitpid(creator, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (status != SIGKILL)
+        errx(EXIT_FAILURE, "waitpid: the creator has failed");
+    printf("creator: killed\n");
+    if (read(gone[0], &none, 1) == -1) /* 0: both have ended */
+        err(EXIT_FAILURE, "read");
+    close(gone[0]);
+    if (guarded)
+        printf("guardian: ended\n");
+}
+
+/* Look for our key in the list of all sets. pid: who has operated last. */
+static int find(void)
+{
+    int its_key, id, nsems, uid, set = -1;
+    char text[256];
+
+    FILE *list = fopen("/proc/sysvipc/sem", "r");
+    if (!list)
+        err(EXIT_SKIP, "/proc/sysvipc/sem");
+    while (set == -1 && fgets(text, sizeof text, list))
+        if (sscanf(text, "%d %d %*d %d %d", &its_key, &id, &nsems, &uid) == 4 &&
+            its_key == key)
+            set = id;
+    fclose(list);
+    pid_t pid = semctl(set, 0, GETPID);
+    if (pid == -1)
+        err(EXIT_FAILURE, "semctl");
+    printf("list: names nsems=%d uid=%d pid=%d alive=%s set=%d\n", nsems, uid,
+           (int)pid, kill(pid, 0) == -1 ? "no" : "yes", set);
+    return set;
+}
+
+static void start_next(void)
+{
+    int set = make_set();
+    if (set != -1) {
+        printf("next: made set=%d\n", set);
+    } else {
+        printf("next: refused errno=EEXIST\n");
+        set = find();
+    }
+    if (semctl(set, 0, IPC_RMID) == -1)
+        err(EXIT_FAILURE, "semctl");
+    printf("next: removed set=%d\n", set);
+}
+
+int main(int argc, char *argv[])
+{
+    (void)argv;
+    if (argc > 1) {
+        fputs("usage: left_behind\n", stderr);
+        return EXIT_USAGE;
+    }
+    setlinebuf(stdout); /* empty at fork() */
+    key = (key_t)(0x36000000 + getpid());
+    errno = EEXIST;
+    if (semget(key, 0, 0) != -1 || errno != ENOENT) /* it is somebody else's */
+        err(EXIT_FAILURE, "semget");
+    start_guardian();
+    start_creator(false);
+    start_next();
+    start_creator(true);
+    start_next();
+    return EXIT_SUCCESS;
+}
