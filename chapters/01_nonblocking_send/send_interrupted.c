@@ -9,18 +9,18 @@
  * A handler with the flag SA_RESTART asks the kernel to go on with the call.
  * That works only if nothing has gone out, and not once SO_SNDTIMEO is set.
  *
- * Each line is another sender of the same message. "then" is how we find it
+ * Each line is another sender of the same message. "after" is how we find it
  * after the signal has woken it. For one that is asleep again we read what
  * comes, until it is back.
  *
  *     $ cc send_interrupted.c -o send_interrupted
  *     $ ./send_interrupted
  *     message: bytes=1048576
- *     sender: woken queue=full sa_restart=no sndtimeo=no then=back send=EINTR
- *     sender: woken queue=full sa_restart=yes sndtimeo=no then=asleep send=1048576
- *     sender: woken queue=full sa_restart=yes sndtimeo=yes then=back send=EINTR
- *     sender: woken queue=empty sa_restart=no sndtimeo=no then=back send=219264
- *     sender: woken queue=empty sa_restart=yes sndtimeo=no then=back send=219264
+ *     sender: woken queue=full sa_restart=no sndtimeo=no after=back send=EINTR
+ *     sender: woken queue=full sa_restart=yes sndtimeo=no after=asleep send=1048576
+ *     sender: woken queue=full sa_restart=yes sndtimeo=yes after=back send=EINTR
+ *     sender: woken queue=empty sa_restart=no sndtimeo=no after=back send=219264
+ *     sender: woken queue=empty sa_restart=yes sndtimeo=no after=back send=219264
  *
  * See also: send(2), sigaction(2), signal(7), socket(7), proc_pid_stat(5).
  */
@@ -147,7 +147,7 @@ static void play(struct act act)
     while (asleep && is_asleep(sender))
         read_all(pair[1]);
     struct report report = hear(sender);
-    printf("sender: woken queue=%s sa_restart=%s sndtimeo=%s then=%s ",
+    printf("sender: woken queue=%s sa_restart=%s sndtimeo=%s after=%s ",
            act.full ? "full" : "empty", act.restart ? "yes" : "no",
            act.timeout ? "yes" : "no", asleep ? "asleep" : "back");
     if (report.sent == -1)

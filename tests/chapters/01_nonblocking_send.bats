@@ -210,21 +210,21 @@ signalled() {
 @test "a signal ends a send with EINTR if nothing has gone out" {
     run -0 send_interrupted
     line=$(signalled full no no)
-    assert_equal "$(field then "$line")" back
+    assert_equal "$(field after "$line")" back
     assert_equal "$(field send "$line")" EINTR
 }
 
 @test "SA_RESTART lets a send go on if nothing has gone out" {
     run -0 send_interrupted
     line=$(signalled full yes no)
-    assert_equal "$(field then "$line")" asleep
+    assert_equal "$(field after "$line")" asleep
     assert_equal "$(field send "$line")" "$(field bytes "${lines[0]}")"
 }
 
 @test "SA_RESTART does nothing for a send once SO_SNDTIMEO is set" {
     run -0 send_interrupted
     line=$(signalled full yes yes)
-    assert_equal "$(field then "$line")" back
+    assert_equal "$(field after "$line")" back
     assert_equal "$(field send "$line")" EINTR
 }
 
@@ -232,7 +232,7 @@ signalled() {
     run -0 send_interrupted
     for sa_restart in no yes; do
         line=$(signalled empty $sa_restart no)
-        assert_equal "$(field then "$line")" back
+        assert_equal "$(field after "$line")" back
         assert_between 1 "$(field bytes "${lines[0]}")" "$(field send "$line")"
     done
 }
