@@ -177,3 +177,85 @@ END
     run ! grep '^semop(' log
     run -0 grep -c '^semtimedop(.*NULL' log
 }
+
+@test "a wait in milliseconds has three answers, and failed says why" {
+    run -0 svsem_timed_ms 30
+    assert_line --index 1 --partial "ms=2500 answer=acquired waited_ms="
+    assert_line --index 2 --partial "ms=30 answer=timed_out waited_ms="
+    assert_at_least 30 "$(field waited_ms "${lines[2]}")"
+    assert_line --index 5 --partial "ms=2500 answer=failed errno=EINVAL "
+}
+
+@test "a limit in milliseconds below 0 never reaches the call: it is a try" {
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    trace=$BATS_TEST_TMPDIR/trace
+    run -0 "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so \
+        "$KIT_BUILD/chapters/07_semtimedop/svsem_timed_ms" -5
+    run -0 sed -n 's/.* end semtimedop .* limit=\([^ ]*\) .*/\1/p' "$trace"
+    # It is free; taken, for -5 and -1; removed.
+    assert_equal "${lines[*]}" "2.5s nowait nowait 2.5s"
+}
+
+@test "a set that is removed ends the wait with EIDRM, and is EINVAL afterwards" {
+    run -0 removed_while_waiting
+    assert_line --index 1 "remover: removing waiting=1"
+    assert_line --index 2 --partial "waiter: failed errno=EIDRM "
+    assert_line --index 3 --partial "waiter: failed errno=EINVAL "
+}
+
+@test "an alarm goes to the main thread, and none of three that wait is woken" {
+    run -0 alarm_threads 20ms
+    assert_line --index 0 --partial "main: starting threads=3 call=semop "
+    assert_line --index 1 "alarm: rang handler_in=main"
+    assert_line --index 2 "main: ended interrupted=0 posted=3"
+}
+
+@test "when main blocks the alarm it wakes one of the three, and two wait on" {
+    run -0 alarm_threads 20ms
+    assert_line --index 3 "main: starting threads=3 call=semop blocks=SIGALRM"
+    assert_line --index 4 --regexp "^alarm: rang handler_in=thread[123]$"
+    assert_line --index 5 "main: ended interrupted=1 posted=2"
+}
+
+@test "with semtimedop each thread has a limit of its own" {
+    run -0 alarm_threads 20ms
+    assert_line --index 7 "main: ended timed_out=3"
+}
+
+@test "a free semaphore costs the system calls that uncontended_costs tells" {
+    cd "$BATS_TEST_TMPDIR"
+    PATH=$KIT_BUILD/chapters/07_semtimedop:$KIT_BUILD/tools:$PATH
+    strace -o log true 2>/dev/null || lacks "strace that may trace"
+    for way in semtimedop semop setitimer+semop sem_wait sem_clockwait; do
+        run bound strace -o log -e trace=semtimedop,setitimer,futex \
+            uncontended_costs 20 "$way"
+        [[ $status -ne 2 ]] || continue # this libc lacks it
+        # One post at the start, and one round that is not measured.
+        run -0 awk -v calls="$(field system_calls "${lines[1]}")" '
+            /^[a-z]+\(/ { n++ } END { print n - 1 - 21 * calls }' log
+        assert_output 0
+    done
+}
+
+@test "a sleep costs the system calls that sleeping_costs tells" {
+    cd "$BATS_TEST_TMPDIR"
+    PATH=$KIT_BUILD/chapters/07_semtimedop:$KIT_BUILD/tools:$PATH
+    strace -o log true 2>/dev/null || lacks "strace that may trace"
+    run -0 sleeping_costs 1
+    mapfile -t ways < <(sed -n 's/: timed_out .*//p' <<<"$output")
+    for way in "${ways[@]}"; do
+        run -0 bound strace -o log \
+            -e trace=semtimedop,setitimer,rt_sigreturn,futex,ppoll,read,write \
+            sleeping_costs 10 "$way"
+        least=$((10 * $(field system_calls "${lines[2]}")))
+        all=$((20 * $(field system_calls "${lines[1]}") + least))
+        # An eventfd is read and written by 8 bytes.
+        run -0 grep -cE '^(semt|seti|rt_s|fut|ppo)|, 8\) += 8$' log
+        case $way in
+        semtimedop | eventfd+poll) assert_output "$all" ;;
+        # Who finds it posted does not sleep; an alarm may be lost.
+        *) assert_at_least "$least" "$output" ;;
+        esac
+    done
+}

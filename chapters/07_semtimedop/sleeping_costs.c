@@ -1,0 +1,166 @@
+/*
+ * sleeping_costs - what does a limit cost, when somebody has to wait?
+ *
+ * As soon as one sleeps and another wakes him, all ways of waiting cost about
+ * the same, for that is the kernel's work and not theirs. Two processes hand
+ * a turn to and fro, and each sleeps until it is back. Then one process waits
+ * for what nobody posts, for a millisecond each.
+ *
+ *     $ cc sleeping_costs.c -o sleeping_costs
+ *     $ ./sleeping_costs
+ *     costs: measuring rounds=200 set=7
+ *
+ * See also: semop(2), sem_wait(3), pthread_cond_timedwait(3), futex(2),
+ * eventfd(2), uncontended_costs.
+ */
+#define _GNU_SOURCE /* semtimedop(), sem_clockwait(), ppoll() */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../common/guard.h"
+#include "../../common/helper.h"
+#include "sleeping_ways.h"
+
+#define WAYS (sizeof ways / sizeof ways[0])
+#define AMPLE (5 * NS_PER_SEC) /* a limit that is not reached costs nothing */
+#define ROUNDS_MAX 1000000
+
+static void on_alarm(int sig)
+{
+    (void)sig; /* it ends semop() */
+}
+
+static void prepare(void)
+{
+    pthread_mutexattr_t mutex;
+    pthread_condattr_t condition;
+
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        err(EXIT_FAILURE, "mmap");
+    must("pthread_mutexattr_init", pthread_mutexattr_init(&mutex));
+    must("pthread_mutexattr_setpshared",
+         pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED));
+    must("pthread_mutex_init", pthread_mutex_init(&shared->mutex, &mutex));
+    must("pthread_condattr_init", pthread_condattr_init(&condition));
+    must("pthread_condattr_setclock",
+         pthread_condattr_setclock(&condition, CLOCK_MONOTONIC));
+    must("pthread_condattr_setpshared",
+         pthread_condattr_setpshared(&condition, PTHREAD_PROCESS_SHARED));
+    for (int i = 0; i < SEMAPHORES; i++) {
+        must("pthread_cond_init",
+             pthread_cond_init(&shared->posted[i], &condition));
+        if (sem_init(&shared->posix[i], 1, 0) == -1)
+            err(EXIT_FAILURE, "sem_init");
+        event[i] = eventfd(0, EFD_CLOEXEC);
+        if (event[i] == -1)
+            err(EXIT_FAILURE, "eventfd");
+    }
+    struct sigaction action = {.sa_handler = on_alarm};
+    if (sigaction(SIGALRM, &action, NULL) == -1)
+        err(EXIT_FAILURE, "sigaction");
+}
+
+static void wait_for(const struct way *way, int number)
+{
+    if (!way->wait(number, AMPLE))
+        errx(EXIT_FAILURE, "%s: the other one does not answer", way->name);
+}
+
+/* It gives the turn back as soon as it can. */
+static void start_partner(const struct way *first, const struct way *last,
+                          long rounds)
+{
+    if (fork_helper("partner") > 0)
+        return;
+    for (const struct way *way = first; way <= last; way++)
+        for (long i = 0; i < 2 * rounds; i++) {
+            wait_for(way, TO);
+            way->post(FRO);
+        }
+    pause(); /* its end would interrupt a wait that is under strace */
+    _exit(EXIT_SUCCESS);
+}
+
+/* The time for once to and fro, in us. */
+static double hand_over(const struct way *way, long rounds)
+{
+    int64_t start = 0;
+
+    for (long i = -rounds; i < rounds; i++) {
+        if (i == 0) /* at first both are slower */
+            start = now_ns();
+        way->post(TO);
+        wait_for(way, FRO);
+    }
+    return (double)(now_ns() - start) / NS_PER_US / (double)rounds;
+}
+
+/* The processor time for a wait, in us: the rest of it we sleep. */
+static double time_out(const struct way *way, long rounds)
+{
+    struct timespec before, after;
+
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before) == -1)
+        err(EXIT_FAILURE, "clock_gettime");
+    for (long i = 0; i < rounds; i++)
+        if (way->wait(NOBODYS, NS_PER_MS))
+            errx(EXIT_FAILURE, "%s: somebody has posted", way->name);
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after) == -1)
+        err(EXIT_FAILURE, "clock_gettime");
+    return (double)((after.tv_sec - before.tv_sec) * NS_PER_SEC +
+                    after.tv_nsec - before.tv_nsec) /
+           NS_PER_US / (double)rounds;
+}
+
+static _Noreturn void usage(void)
+{
+    fputs("usage: sleeping_costs [ROUNDS [WAY]]\n"
+          "  ROUNDS  how often, 1 or more, default 100\n"
+          "  WAY     only semtimedop, setitimer+semop, ...\n",
+          stderr);
+    exit(EXIT_USAGE);
+}
+
+int main(int argc, char *argv[])
+{
+    const struct way *first = ways, *last = ways + WAYS - 1;
+    char *rest = NULL;
+    long rounds = argc > 1 ? strtol(argv[1], &rest, 10) : 100;
+    if (argc > 3 || (rest && *rest) || rounds < 1 || rounds > ROUNDS_MAX)
+        usage();
+    if (argc > 2) {
+        while (strcmp(first->name, argv[2]) != 0)
+            if (first++ == last)
+                usage();
+        last = first;
+    }
+
+    set = semget(IPC_PRIVATE, SEMAPHORES, 0600); /* Linux starts them at 0 */
+    if (set == -1)
+        err(EXIT_FAILURE, "semget");
+    guard_semaphore_set(set);
+    prepare();
+
+    setlinebuf(stdout); /* readable while we measure, and empty at fork() */
+    printf("costs: measuring rounds=%ld set=%d\n", rounds, set);
+    start_partner(first, last, rounds);
+    double unit = 0;
+    for (const struct way *way = first; way <= last; way++) {
+        double us = hand_over(way, rounds);
+        unit = way == first ? us : unit;
+        printf("%s: handed_over us=%.1f ratio=%.2f system_calls=%d\n",
+               way->name, us, us / unit, way->handed_over);
+    }
+    for (const struct way *way = first; way <= last; way++) {
+        double us = time_out(way, rounds);
+        unit = way == first ? us : unit;
+        printf("%s: timed_out cpu_us=%.1f ratio=%.2f system_calls=%d\n",
+               way->name, us, us / unit, way->timed_out);
+    }
+    return EXIT_SUCCESS;
+}
