@@ -185,7 +185,7 @@ int main(int argc, char *argv[])
         return EXIT_USAGE;
     }
     setlinebuf(stdout); /* empty at fork() */
-    key = (key_t)(0x36000000 + getpid());
+    key = (key_t)(0x09000000 + getpid());
     errno = EEXIST;
     if (semget(key, 0, 0) != -1 || errno != ENOENT) /* it is somebody else's */
         err(EXIT_FAILURE, "semget");

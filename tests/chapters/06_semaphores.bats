@@ -358,7 +358,7 @@ sets as the kernel allows, see ipcs -s -l: No space left on device"
             [[ $status =~ ^(0|4)$ ]] || fail "$output"
             [[ $status -ne 0 || ! -s pid ]] || hit=$((hit + 1))
             # No line of output need have named its set: so ask by the key.
-            [[ ! -s pid ]] || key=$((0x36000000 + $(<pid)))
+            [[ ! -s pid ]] || key=$((0x09000000 + $(<pid)))
             run ! awk -v key="${key-}" '$1 == key { found = 1 }
                 END { exit !found }' /proc/sysvipc/sem
         done

@@ -160,6 +160,33 @@ END
     assert_line "  scratch directory $left, yours; rm -r $left removes it"
 }
 
+@test "make doctor names sets without a key or with one of ours, not others" {
+    cat >"$BATS_TEST_TMPDIR/sets.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sem.h>
+int main(void)
+{
+    key_t keys[] = {IPC_PRIVATE, 0x07fffff1, 0x5eed5eed};
+    int sets[3], failed;
+    for (int i = 0; i < 3; i++)
+        printf("%d\n", sets[i] = semget(keys[i], 1, IPC_CREAT | 0600));
+    fflush(stdout);
+    failed = system("make doctor");
+    for (int i = 0; i < 3; i++)
+        semctl(sets[i], 0, IPC_RMID);
+    return failed != 0;
+}
+END
+    cc -w "$BATS_TEST_TMPDIR/sets.c" -o "$BATS_TEST_TMPDIR/sets"
+    run -0 "$BATS_TEST_TMPDIR/sets"
+    local sets=("${lines[@]:0:3}")
+    for set in "${sets[@]:0:2}"; do
+        assert_line "  semaphore set $set, yours; ipcrm -s $set removes it"
+    done
+    refute_output --partial "semaphore set ${sets[2]},"
+}
+
 @test "memcheck sees a fault in a forked child that valgrind's exit code hides" {
     command -v valgrind >/dev/null || lacks valgrind
     cat >"$BATS_TEST_TMPDIR/fault.c" <<'END'
