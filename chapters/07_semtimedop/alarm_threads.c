@@ -68,7 +68,7 @@ static void *wait_for_it(void *name)
     int rc = limit_of_each > 0 ? semtimedop(set, &take, 1, &timeout)
                                : semop(set, &take, 1);
     if (rc == -1 && errno != (limit_of_each > 0 ? EAGAIN : EINTR))
-        err(EXIT_FAILURE, "semtimedop"); /* semop() is that call, too */
+        err(EXIT_FAILURE, limit_of_each > 0 ? "semtimedop" : "semop");
     return rc == 0 ? name : NULL;
 }
 

@@ -8,7 +8,7 @@
  *
  *     $ cc removed_while_waiting.c -o removed_while_waiting
  *     $ ./removed_while_waiting
- *     waiter: waiting limit_ms=10000 set=7
+ *     waiter: waiting limit_ms=5000 set=7
  *     remover: removing waiting=1
  *     waiter: failed errno=EIDRM waited_ms=1
  *     waiter: failed errno=EINVAL waited_ms=0
@@ -32,7 +32,7 @@
 #include "../../common/guard.h"
 #include "../../common/helper.h"
 
-#define LIMIT (10 * NS_PER_SEC) /* a limit that is not reached costs nothing */
+#define LIMIT (5 * NS_PER_SEC) /* a limit that is not reached costs nothing */
 
 /* A helper removes the set as soon as somebody waits for its semaphore. */
 static void start_remover(int set)
@@ -76,7 +76,7 @@ int main(int argc, char *argv[])
 {
     if (argc > 2) {
         fputs("usage: removed_while_waiting [LIMIT]\n"
-              "  LIMIT  only wait, for your ipcrm -s SET; without: 10s\n",
+              "  LIMIT  only wait, for your ipcrm -s SET; without: 5s\n",
               stderr);
         return EXIT_USAGE;
     }
@@ -93,5 +93,7 @@ int main(int argc, char *argv[])
     if (argc == 1)
         start_remover(set);
     int answer = wait_and_tell(set, limit);
+    if (argc == 1 && answer != EXIT_SUCCESS)
+        errx(EXIT_FAILURE, "semctl: the remover has not removed it");
     return answer ? answer : wait_and_tell(set, limit);
 }

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "../../common/guard.h"
 #include "../../common/helper.h"
@@ -72,18 +73,29 @@ static void wait_for(const struct way *way, int number)
 }
 
 /* It gives the turn back as soon as it can. */
-static void start_partner(const struct way *first, const struct way *last,
-                          long rounds)
+static pid_t start_partner(const struct way *first, const struct way *last,
+                           long rounds)
 {
-    if (fork_helper("partner") > 0)
-        return;
+    pid_t partner = fork_helper("partner");
+    if (partner > 0)
+        return partner;
     for (const struct way *way = first; way <= last; way++)
         for (long i = 0; i < 2 * rounds; i++) {
             wait_for(way, TO);
             way->post(FRO);
         }
-    pause(); /* its end would interrupt a wait that is under strace */
     _exit(EXIT_SUCCESS);
+}
+
+/* Under strace its end would interrupt us, had it not been waited for. */
+static void see_end(pid_t partner)
+{
+    int status;
+
+    if (waitpid(partner, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (status != 0)
+        errx(EXIT_FAILURE, "waitpid: the partner has failed");
 }
 
 /* The time for once to and fro, in us. */
@@ -120,7 +132,7 @@ static double time_out(const struct way *way, long rounds)
 static _Noreturn void usage(void)
 {
     fputs("usage: sleeping_costs [ROUNDS [WAY]]\n"
-          "  ROUNDS  how often, 1 or more, default 100\n"
+          "  ROUNDS  how often, 1 or more, default 50\n"
           "  WAY     only semtimedop, setitimer+semop, ...\n",
           stderr);
     exit(EXIT_USAGE);
@@ -130,7 +142,7 @@ int main(int argc, char *argv[])
 {
     const struct way *first = ways, *last = ways + WAYS - 1;
     char *rest = NULL;
-    long rounds = argc > 1 ? strtol(argv[1], &rest, 10) : 100;
+    long rounds = argc > 1 ? strtol(argv[1], &rest, 10) : 50;
     if (argc > 3 || (rest && *rest) || rounds < 1 || rounds > ROUNDS_MAX)
         usage();
     if (argc > 2) {
@@ -148,7 +160,7 @@ int main(int argc, char *argv[])
 
     setlinebuf(stdout); /* readable while we measure, and empty at fork() */
     printf("costs: measuring rounds=%ld set=%d\n", rounds, set);
-    start_partner(first, last, rounds);
+    pid_t partner = start_partner(first, last, rounds);
     double unit = 0;
     for (const struct way *way = first; way <= last; way++) {
         double us = hand_over(way, rounds);
@@ -156,6 +168,7 @@ int main(int argc, char *argv[])
         printf("%s: handed_over us=%.1f ratio=%.2f system_calls=%d\n",
                way->name, us, us / unit, way->handed_over);
     }
+    see_end(partner);
     for (const struct way *way = first; way <= last; way++) {
         double us = time_out(way, rounds);
         unit = way == first ? us : unit;

@@ -153,7 +153,7 @@ static bool by_futex(int number, int64_t limit)
         if (syscall(SYS_futex, &shared->futex[number], FUTEX_WAIT, 0, &timeout,
                     NULL, 0) == -1 &&
             errno != EAGAIN && errno != EINTR) /* posted meanwhile; a signal */
-            return timed_out("futex", errno, ETIMEDOUT);
+            return timed_out("syscall futex", errno, ETIMEDOUT);
     }
     return true;
 }
@@ -163,7 +163,7 @@ static void post_futex(int number)
     atomic_store(&shared->futex[number], 1);
     if (syscall(SYS_futex, &shared->futex[number], FUTEX_WAKE, 1, NULL, NULL,
                 0) == -1)
-        err(EXIT_FAILURE, "futex");
+        err(EXIT_FAILURE, "syscall futex");
 }
 
 /* --- a count in the kernel that has a descriptor --- */

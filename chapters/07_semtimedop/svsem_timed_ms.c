@@ -59,6 +59,8 @@ static enum answer ask(int set, int ms)
     int64_t start = now_ns();
     enum answer answer = take_within_ms(set, ms);
     int why = errno;
+    if (answer == FAILED && why != EINTR && why != EINVAL)
+        err(EXIT_FAILURE, "semtimedop");
 
     printf("waiter: asked ms=%d answer=%s", ms, word_for[answer]);
     if (answer == FAILED)
