@@ -3,7 +3,7 @@
  *
  * The send of a long message waits again and again, whenever the queue is
  * full. SO_SNDTIMEO gives its whole time to each of these waits. So a slow
- * reader who ends each of them in time can make the call last for ever.
+ * reader who makes room in each of them can make the call last for ever.
  *
  * Other calls do not look at it: poll() on the same socket waits until its own
  * limit. And a timeout of 0, to poll() "at once", means here that there is
@@ -40,6 +40,7 @@
 #define PATIENCE (20 * NS_PER_MS)
 #define TRIES 8
 
+/* A bite is large, for the reader must make room in each wait. */
 static char message[1 << 20], bite[1 << 17];
 
 static void limit_each_wait(int fd, int64_t limit)
@@ -138,7 +139,7 @@ static void poll_full_queue(int64_t limit)
         err(EXIT_FAILURE, "send");
 
     struct pollfd room = {.fd = pair[0], .events = POLLOUT};
-    int twice = (int)(2 * limit / NS_PER_MS);
+    int twice = (int)(2 * limit_ms(pair[0]));
     int64_t start = now_ns();
     int ready = poll(&room, 1, twice);
     if (ready == -1)

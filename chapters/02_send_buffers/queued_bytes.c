@@ -1,8 +1,8 @@
 /*
  * queued_bytes - 99 of 100 bytes have been read, and nothing has been freed.
  *
- * What a send brings stays one piece in the queue, with its wrapping, and the
- * sender is charged for the piece until its last byte has been read. So two
+ * What a small send brings is one piece in the queue, with its wrapping, and
+ * the sender is charged for the piece until its last byte has been read. So two
  * numbers tell how full a queue is, one at each end: what the sender is
  * charged, by an ioctl called TIOCOUTQ, and the bytes that the reader has
  * still to read, by one called FIONREAD.

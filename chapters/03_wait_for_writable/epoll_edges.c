@@ -3,8 +3,7 @@
  *
  * epoll is poll() that remembers what it is asked about. By level it reports
  * a socket for as long as there is room. By edge, with EPOLLET, it reports it
- * once, when there comes to be room, and then not again until that happens
- * anew. Both are the same for whoever sends until EAGAIN after each event.
+ * once at the start, and then once after each read that leaves room. Both are the same for whoever sends until EAGAIN after each event.
  * Who does not finds the price of each:
  *
  *     one_send  one small send an event, and a reader who reads when all is

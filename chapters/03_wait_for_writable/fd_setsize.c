@@ -135,9 +135,10 @@ int main(int argc, char *argv[])
                 LOWEST, HIGHEST);
         return EXIT_USAGE;
     }
-    int pair[2], number = HIGHEST;
+    int pair[2];
+    long long number = HIGHEST;
     char more;
-    if (argc > 1 && (sscanf(argv[1], "%d%c", &number, &more) != 1 ||
+    if (argc > 1 && (sscanf(argv[1], "%lld%c", &number, &more) != 1 ||
                      number < LOWEST || number > HIGHEST))
         errx(EXIT_USAGE, "bad NUMBER '%s': write %d to %d", argv[1], LOWEST,
              HIGHEST);
@@ -152,6 +153,6 @@ int main(int argc, char *argv[])
         try_number(pair[0], FD_SETSIZE - 1);
         try_number(pair[0], FD_SETSIZE);
     }
-    try_number(pair[0], number);
+    try_number(pair[0], (int)number);
     return EXIT_SUCCESS;
 }

@@ -124,13 +124,13 @@ static void report(const struct pacer *pacer, int from, int reads)
 
 static int parse_number(const char *text)
 {
-    int number;
+    long long number;
     char more;
 
-    if (sscanf(text, "%d%c", &number, &more) != 1 || number < 1 ||
+    if (sscanf(text, "%lld%c", &number, &more) != 1 || number < 1 ||
         number > READS_MAX)
         errx(EXIT_USAGE, "bad number '%s': write 1 to %d", text, READS_MAX);
-    return number;
+    return (int)number;
 }
 
 int main(int argc, char *argv[])

@@ -4,7 +4,7 @@
  * An outbox without a bound takes every message, so who puts one in never
  * learns that the socket is full. For a burst that is fine: what does not go
  * at once goes while the source rests. But if the source makes more than the
- * reader reads, the outbox grows, each message is older when it is read, and
+ * reader reads, the outbox grows, each message is older when it leaves, and
  * still every put is a success. A larger queue does not make a faster reader.
  *
  * A tick is a turn. The source makes a burst of messages in each tenth tick,
@@ -149,14 +149,14 @@ int main(int argc, char *argv[])
                 BURST_MAX);
         return EXIT_USAGE;
     }
-    int burst = 0;
+    long long burst = 0;
     char more;
-    if (argc > 1 && (sscanf(argv[1], "%d%c", &burst, &more) != 1 || burst < 1 ||
-                     burst > BURST_MAX))
+    if (argc > 1 && (sscanf(argv[1], "%lld%c", &burst, &more) != 1 ||
+                     burst < 1 || burst > BURST_MAX))
         errx(EXIT_USAGE, "bad BURST '%s': write 1 to %d", argv[1], BURST_MAX);
 
     if (argc > 1) {
-        run(burst);
+        run((int)burst);
         return EXIT_SUCCESS;
     }
     run(9);  /* nine in ten ticks, and the reader reads ten */
