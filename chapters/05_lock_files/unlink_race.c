@@ -53,7 +53,7 @@ struct actor {
 
 static char dir[] = "/tmp/unlink_race.XXXXXX";
 static char path[sizeof dir + sizeof "/lock"];
-static bool looks; /* whoever locks, where the name leads */
+static bool looks; /* after locking: does the name still lead to our file? */
 
 /* Say which file is open. Returns whether the name leads to this one. */
 static bool tell(const char *who, const char *event, int fd)
@@ -91,7 +91,8 @@ static _Noreturn void obey(const char *who, int gate)
     int fd = -1;
 
     for (;;) {
-        if (recv(gate, &order, sizeof order, 0) == -1)
+        errno = EPIPE; /* if it reads 0: nobody is left to give orders */
+        if (recv(gate, &order, sizeof order, 0) < 1)
             err(EXIT_FAILURE, "recv");
         if (order == END)
             _exit(EXIT_SUCCESS); /* which closes what it has locked */

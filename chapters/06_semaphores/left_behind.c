@@ -16,7 +16,8 @@
  *     creator: made guarded=no set=7
  *     creator: killed
  *     next: refused errno=EEXIST
- *     list: names nsems=1 uid=1000 pid=4713 alive=no set=7
+ *     list: names nsems=1 uid=1000 set=7
+ *     GETPID: names pid=4713 alive=no
  *     next: removed set=7
  *     creator: made guarded=yes set=8
  *     creator: killed
@@ -141,10 +142,10 @@ static void start_creator(bool guarded)
         printf("guardian: ended\n");
 }
 
-/* Look for our key in the list of all sets. pid: who has operated last. */
+/* Look for our key in the list of all sets, and ask who has operated last. */
 static int find(void)
 {
-    int its_key, id, nsems, uid, set = -1;
+    int its_key, id, nsems = 0, uid = 0, set = -1;
     char text[256];
 
     FILE *list = fopen("/proc/sysvipc/sem", "r");
@@ -155,11 +156,12 @@ static int find(void)
             its_key == key)
             set = id;
     fclose(list);
+    printf("list: names nsems=%d uid=%d set=%d\n", nsems, uid, set);
     pid_t pid = semctl(set, 0, GETPID);
     if (pid == -1)
         err(EXIT_FAILURE, "semctl");
-    printf("list: names nsems=%d uid=%d pid=%d alive=%s set=%d\n", nsems, uid,
-           (int)pid, kill(pid, 0) == -1 ? "no" : "yes", set);
+    bool alive = kill(pid, 0) == 0 || errno != ESRCH;
+    printf("GETPID: names pid=%d alive=%s\n", (int)pid, alive ? "yes" : "no");
     return set;
 }
 

@@ -18,7 +18,8 @@
  *     keeper: took num=0 count=0 waiting=0 for_zero=0 pid=4713 name=keeper ...
  *     ...
  *
- * The same from outside: ipcs -s -i SET, while you hold it still.
+ * The same from outside: ipcs -s -i SET in another terminal, while you hold it
+ * still. (Ctrl-Z would interrupt those who wait: see chapter 7.)
  *
  * See also: semctl(2), ipcs(1), sysvipc(7).
  */
@@ -114,9 +115,11 @@ static void see_end(pid_t child, int answer)
 static void await(pid_t child, int num, int command, int answer)
 {
     while (ask(num, command) != answer) {
-        errno = ECHILD; /* if it is no error: the child has ended */
-        if (waitpid(child, NULL, WNOHANG) != 0)
+        pid_t ended = waitpid(child, NULL, WNOHANG);
+        if (ended == -1)
             err(EXIT_FAILURE, "waitpid");
+        if (ended > 0)
+            errx(EXIT_FAILURE, "waitpid: one has ended that should wait");
         if (usleep(1000) == -1)
             err(EXIT_FAILURE, "usleep");
     }

@@ -49,6 +49,7 @@ static pthread_t threads[THREADS];
 static int64_t limit_of_each; /* 0 for semop(), which has none */
 
 static const char *const name_of[] = {"main", "thread1", "thread2", "thread3"};
+_Static_assert(THREADS < sizeof name_of / sizeof *name_of, "a name for each");
 static _Thread_local int me; /* 0 is the main thread */
 static volatile sig_atomic_t rang_in;
 

@@ -1,8 +1,8 @@
 /*
  * removed_while_waiting - the semaphore goes away under who waits for it.
  *
- * A set belongs to nobody, so anybody with the right to can remove it, while
- * others wait. They are all woken at once, with EIDRM: there is nothing left
+ * A set belongs to no process. Its owner, its creator or root may remove it,
+ * also while others wait. They are all woken at once, with EIDRM: there is nothing left
  * to wait for. Who comes later is told EINVAL, as for any number that is no
  * set. Neither of them is the end of a limit, and to try again is no use.
  *

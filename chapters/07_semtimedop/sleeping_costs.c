@@ -3,12 +3,24 @@
  *
  * As soon as one sleeps and another wakes him, all ways of waiting cost about
  * the same, for that is the kernel's work and not theirs. Two processes hand
- * a turn to and fro, and each sleeps until it is back. Then one process waits
- * for what nobody posts, for a millisecond each.
+ * a turn to and fro, and each sleeps until it is back: "us" is the time for
+ * both ways, and "system_calls" what one process makes of them, at most. Then
+ * one waits for what nobody posts, for a millisecond each: "cpu_us" is the
+ * processor time. Six ways: the kernel's semaphores, those of POSIX, a
+ * condition, the call of which these two are made, and a count in the kernel
+ * that poll() can wait for. Run it twice, and compare.
  *
  *     $ cc sleeping_costs.c -o sleeping_costs
- *     $ ./sleeping_costs
+ *     $ ./sleeping_costs 200
  *     costs: measuring rounds=200 set=7
+ *     semtimedop: handed_over us=26.4 ratio=1.00 system_calls=2
+ *     setitimer+semop: handed_over us=26.2 ratio=0.99 system_calls=4
+ *     sem_clockwait: handed_over us=22.3 ratio=0.84 system_calls=2
+ *     ...
+ *     semtimedop: timed_out cpu_us=12.5 ratio=1.00 system_calls=1
+ *     setitimer+semop: timed_out cpu_us=17.5 ratio=1.40 system_calls=4
+ *     sem_clockwait: timed_out cpu_us=12.9 ratio=1.03 system_calls=1
+ *     ...
  *
  * See also: semop(2), sem_wait(3), pthread_cond_timedwait(3), futex(2),
  * eventfd(2), uncontended_costs.

@@ -3,8 +3,8 @@
  *
  * Programs wrap semtimedop() into such a function: the limit is an int, as in
  * poll(), and the answer says what to do next. Acquired: go on. Timed out: do
- * without. Failed: errno says why, and EINTR is among it, for how to go on
- * after a signal only the caller knows.
+ * without. Failed: errno says why. It may be EINTR, too, for only the caller
+ * knows how to go on after a signal.
  *
  * A limit below 0 must not reach the call, which would refuse it. Here the
  * time is over then, so it is a try, by IPC_NOWAIT. (To poll() it means "for
@@ -77,7 +77,8 @@ static int parse_ms(const char *text)
 
     if (errno != 0 || rest == text || *rest != '\0' || ms < INT_MIN ||
         ms > INT_MAX)
-        errx(EXIT_USAGE, "bad milliseconds '%s': write a number", text);
+        errx(EXIT_USAGE, "bad milliseconds '%s': write a number, up to %d",
+             text, INT_MAX);
     return (int)ms;
 }
 

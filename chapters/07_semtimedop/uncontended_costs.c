@@ -9,17 +9,17 @@
  * What it costs is decided by how often the kernel is called, and the timer
  * needs two calls more. sem_wait() and sem_clockwait() need none: they call
  * the kernel only to sleep, or to wake somebody, and the clock is read without
- * a system call, too. cpu_ns is the processor time for both, on your machine
- * and in this run.
+ * a system call, too. cpu_ns is the processor time for one take and one
+ * post, on your machine and in this run.
  *
  *     $ cc uncontended_costs.c -o uncontended_costs
  *     $ ./uncontended_costs
  *     costs: measuring rounds=5000 set=7
- *     semtimedop: cpu_ns=1042 ratio=1.00 system_calls=2
- *     semop: cpu_ns=917 ratio=0.88 system_calls=2
- *     setitimer+semop: cpu_ns=1655 ratio=1.59 system_calls=4
- *     sem_wait: cpu_ns=7 ratio=0.01 system_calls=0
- *     sem_clockwait: cpu_ns=35 ratio=0.03 system_calls=0
+ *     semtimedop: cpu_ns=2609 ratio=1.00 system_calls=2
+ *     semop: cpu_ns=2487 ratio=0.95 system_calls=2
+ *     setitimer+semop: cpu_ns=5067 ratio=1.94 system_calls=4
+ *     sem_wait: cpu_ns=14 ratio=0.01 system_calls=0
+ *     sem_clockwait: cpu_ns=51 ratio=0.02 system_calls=0
  *
  * See also: semop(2), setitimer(2), sem_wait(3), vdso(7), sleeping_costs.
  */

@@ -318,21 +318,22 @@ told() {
         "next: refused errno=EEXIST"
 }
 
-@test "the list of all sets names it, and a process that is dead" {
+@test "the list of all sets names it, and GETPID a process that is dead" {
     said left_behind
     set=$(field set "${lines[0]}")
     assert_line --index 3 --regexp \
-        "^list: names nsems=1 uid=$EUID pid=[1-9][0-9]* alive=no set=$set$"
-    assert_line --index 4 "next: removed set=$set"
+        "^list: names nsems=1 uid=$EUID set=$set$"
+    assert_line --index 4 --regexp "^GETPID: names pid=[1-9][0-9]* alive=no$"
+    assert_line --index 5 "next: removed set=$set"
 }
 
 @test "a guardian outlives the killed creator and removes its set" {
     said left_behind
-    prints_from 5 "creator: made guarded=yes" "creator: killed" \
+    prints_from 6 "creator: made guarded=yes" "creator: killed" \
         "guardian: ended" "next: made" "next: removed"
-    [[ $(field set "${lines[8]}") != "$(field set "${lines[5]}")" ]] ||
+    [[ $(field set "${lines[9]}") != "$(field set "${lines[6]}")" ]] ||
         fail "the old set: $output"
-    assert_equal "${#lines[@]}" 10
+    assert_equal "${#lines[@]}" 11
 }
 
 @test "ENOSPC from semget is said to be no full disk" {
@@ -348,7 +349,7 @@ sets as the kernel allows, see ipcs -s -l: No space left on device"
 @test "left_behind leaves no set behind, whatever kills it, and when" {
     local moment aim key hit=0
     cd "$BATS_TEST_TMPDIR"
-    for moment in start:{1000,2000,4000} line:{1,4,6}; do
+    for moment in start:{1000,2000,4000} line:{1,4,7}; do
         for aim in main group member:2; do
             rm -f pid
             # 4: it has ended before.
