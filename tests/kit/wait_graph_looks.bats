@@ -5,8 +5,8 @@
 setup() {
     load ../helpers
     use kit
-    looks=20000 parts=1
-    [[ -z ${KIT_ALL-} ]] || looks=1000000 parts=5
+    looks=20000 parts=4
+    [[ -z ${KIT_ALL-} ]] || looks=1000000 parts=20
 }
 
 @test "what was torn is never called a deadlock: a model, torn in every way" {
@@ -17,11 +17,11 @@ setup() {
 }
 
 @test "what was torn is never called a deadlock: processes, as it happens" {
-    local part
+    local part # each is done in good time, however busy the machine
     for ((part = 0; part < parts; part++)); do
-        run -0 wait_graph_looks owners 20000
-        assert_equal "$(field looks "$output") $(field deadlocks "$output")" "20000 0"
-        assert_at_least 1000 "$(field edges "$output")"
+        run -0 wait_graph_looks owners 5000
+        assert_equal "$(field looks "$output") $(field deadlocks "$output")" "5000 0"
+        assert_at_least 100 "$(field edges "$output")"
     done
 }
 
