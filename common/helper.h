@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -30,6 +31,20 @@ static inline pid_t fork_helper(const char *name)
     if (getppid() != parent) /* it has ended before it could kill us */
         _exit(EXIT_FAILURE);
     return 0;
+}
+
+/*
+ * Wait until the helper has ended. Any end but this exit code ends the program.
+ * There is no limit: it is for a helper whose own waits have one.
+ */
+static inline void see_end(pid_t helper, int code)
+{
+    int status;
+
+    if (waitpid(helper, &status, 0) == -1)
+        err(EXIT_FAILURE, "waitpid");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
+        errx(EXIT_FAILURE, "waitpid: a helper has failed");
 }
 
 #endif

@@ -31,7 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -69,14 +68,9 @@ static pid_t start_sender(int fd)
  */
 static bool still_sends(pid_t sender)
 {
-    int status;
-
     if (is_asleep(sender))
         return true;
-    if (waitpid(sender, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the sender failed");
+    see_end(sender, 0);
     return false;
 }
 

@@ -34,7 +34,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/errno_name.h"
@@ -94,12 +93,7 @@ static pid_t start_sender(int fd, bool restart)
 static struct report hear(pid_t sender)
 {
     struct report report;
-    int status;
-
-    if (waitpid(sender, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the sender failed");
+    see_end(sender, 0);
     if (read(reports[0], &report, sizeof report) == -1)
         err(EXIT_FAILURE, "read");
     if (report.signals != 1)

@@ -32,7 +32,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
@@ -76,11 +75,7 @@ static void set_in_a_child(int fd)
         _exit(EXIT_SUCCESS);
     }
 
-    int status;
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the child failed");
+    see_end(child, 0);
 }
 
 static void share_a_socket(void)

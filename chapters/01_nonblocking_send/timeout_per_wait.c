@@ -93,7 +93,7 @@ static pid_t start_reader(const int pair[2], int64_t pause)
 /* Send to such a reader, and see it end. Was all of the message sent? */
 static bool send_slowly(int64_t before, int64_t limit, int64_t pause)
 {
-    int pair[2], status;
+    int pair[2];
     open_pair(pair, before);
     limit_each_wait(pair[0], limit);
     pid_t reader = start_reader(pair, pause);
@@ -105,10 +105,7 @@ static bool send_slowly(int64_t before, int64_t limit, int64_t pause)
         err(EXIT_FAILURE, "send");
     int64_t had = limit_ms(pair[0]);
     close(pair[0]);
-    if (waitpid(reader, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the reader failed");
+    see_end(reader, 0);
     if (sent != sizeof message)
         return false;
     printf("sender: sent bytes=%zd limit_ms=%" PRId64 " pause_ms=%" PRId64

@@ -31,7 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -107,7 +106,7 @@ static pid_t start_reader(int pair[2], const char *how, int64_t limit)
 /* Send the message, close, and see the reader end. */
 static void try_reader(const char *how, int64_t limit)
 {
-    int pair[2], status;
+    int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
         err(EXIT_FAILURE, "socketpair");
     pid_t reader = start_reader(pair, how, limit);
@@ -118,10 +117,7 @@ static void try_reader(const char *how, int64_t limit)
            "\n",
            result, limit / NS_PER_MS, (now_ns() - start) / NS_PER_MS);
     close(pair[0]);
-    if (waitpid(reader, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the reader failed");
+    see_end(reader, 0);
 }
 
 int main(int argc, char *argv[])

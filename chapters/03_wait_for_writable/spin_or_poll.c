@@ -31,7 +31,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -112,17 +111,14 @@ static pid_t start_reader(int pair[2], int pause_ms)
 /* Returns whether the message was sent. */
 static bool try_way(bool polls, int pause_ms)
 {
-    int pair[2], status;
+    int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
         err(EXIT_FAILURE, "socketpair");
     pid_t reader = start_reader(pair, pause_ms);
     bool sent = send_message(pair[0], polls);
     close(pair[0]);
-    if (waitpid(reader, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the reader failed");
+    see_end(reader, 0);
     return sent;
 }
 

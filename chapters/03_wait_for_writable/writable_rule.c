@@ -37,7 +37,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -107,8 +106,6 @@ static bool is_asleep(pid_t sleeper)
     int64_t deadline = now_ns() + LIMIT_S * NS_PER_SEC;
     struct timespec nap = to_timespec(NS_PER_MS / 10);
     char state;
-    int status;
-
     while ((state = state_of(sleeper)) != 'S' && state != 'Z') {
         if (now_ns() >= deadline)
             errx(EXIT_FAILURE, "poll: neither asleep nor awake after 10 s");
@@ -117,10 +114,7 @@ static bool is_asleep(pid_t sleeper)
     }
     if (state == 'S')
         return true;
-    if (waitpid(sleeper, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the sleeper failed");
+    see_end(sleeper, 0);
     return false;
 }
 

@@ -116,7 +116,7 @@ static _Noreturn void be_west(struct peer me)
 
 static void meet(bool both, size_t bytes, int64_t limit)
 {
-    int pair[2], status;
+    int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
         err(EXIT_FAILURE, "socketpair");
 
@@ -132,10 +132,7 @@ static void meet(bool both, size_t bytes, int64_t limit)
     report("east", &me);
     part(me.fd);
     close(me.fd);
-    if (waitpid(west, &status, 0) == -1) /* each of its waits has a limit */
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: west has failed");
+    see_end(west, 0); /* each of its waits has a limit */
 }
 
 int main(int argc, char *argv[])

@@ -27,12 +27,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 enum kind { FLOCK, FCNTL, OFD, O_EXCL_FILE, KINDS };
 
@@ -122,20 +121,12 @@ static void take_step(int step, const char *title)
 
 static void take_in_child(int step, const char *title)
 {
-    int status;
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child == 0) { /* it waits for nothing, so it will not outlive us */
-        if (prctl(PR_SET_NAME, step == (CHILD | TRY) ? "other" : "child") == -1)
-            err(EXIT_FAILURE, "prctl");
+    pid_t child = fork_helper(step == (CHILD | TRY) ? "other" : "child");
+    if (child == 0) {
         take_step(step, title);
         _exit(EXIT_SUCCESS);
     }
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: a child has failed");
+    see_end(child, 0);
 }
 
 static void play(const struct row *row)

@@ -35,11 +35,11 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 static int holders;
 static int not_allowed;
@@ -116,22 +116,13 @@ static void find(const char *path)
 /* A child takes the lock, through our descriptor, and ends. */
 static void lock_in_child(int fd)
 {
-    int status;
-
-    pid_t locker = fork();
-    if (locker == -1)
-        err(EXIT_FAILURE, "fork");
-    if (locker == 0) { /* it waits for nothing, so it will not outlive us */
-        if (prctl(PR_SET_NAME, "locker") == -1)
-            err(EXIT_FAILURE, "prctl");
+    pid_t locker = fork_helper("locker");
+    if (locker == 0) {
         if (flock(fd, LOCK_EX | LOCK_NB) == -1)
             err(EXIT_FAILURE, "flock");
         _exit(EXIT_SUCCESS);
     }
-    if (waitpid(locker, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the locker has failed");
+    see_end(locker, 0);
     printf("locker: ended pid=%d\n", (int)locker);
 }
 

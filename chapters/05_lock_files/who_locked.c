@@ -39,11 +39,11 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "../../common/helper.h"
 
 static char dir[] = "/tmp/who_locked.XXXXXX";
 static char path[sizeof dir + sizeof "/lock"];
@@ -118,13 +118,8 @@ static void lock(const char *who, const char *kind, int fd)
 /* Have a child lock it through our descriptor, or ask, and end. */
 static void in_child(const char *name, const char *kind, int fd)
 {
-    int status;
-    pid_t child = fork();
-    if (child == -1)
-        err(EXIT_FAILURE, "fork");
-    if (child == 0) { /* it waits for nothing, so it will not outlive us */
-        if (prctl(PR_SET_NAME, name) == -1)
-            err(EXIT_FAILURE, "prctl");
+    pid_t child = fork_helper(name);
+    if (child == 0) {
         if (kind) {
             lock(name, kind, fd);
         } else {
@@ -133,10 +128,7 @@ static void in_child(const char *name, const char *kind, int fd)
         }
         _exit(EXIT_SUCCESS);
     }
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: a child has failed");
+    see_end(child, 0);
     if (kind)
         printf("%s: ended\n", name);
 }

@@ -124,8 +124,6 @@ static pid_t start_cook(void)
 
 static void play(void)
 {
-    int status;
-
     one("kitchen", PAN, 1);
     one("hasty", PAN, -1); /* one by one */
     one("hasty", STOVE, -1);
@@ -137,10 +135,7 @@ static void play(void)
     one("guest", PAN, -1);
     one("kitchen", STOVE, 1);
     one("guest", PAN, 1); /* so the cook goes on */
-    if (waitpid(cook, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the cook has failed");
+    see_end(cook, 0);
     tell("cook", "did", both, BOTH);
 
     twice("taker", -1, 1); /* the pan is at 0 */

@@ -36,7 +36,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sem.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
@@ -135,7 +134,6 @@ static void create_and_post(key_t key, enum story story)
     guard_semaphore_set(set);
     tell("first", "created", set);
     pid_t second = 0;
-    int status;
     if (story != WHEN_TAKEN)
         second = start_second(key, 1);
     if (story != NO_POST)
@@ -145,10 +143,7 @@ static void create_and_post(key_t key, enum story story)
         second = start_second(key, -1);
     }
     close(go[1]); /* the gate opens */
-    if (waitpid(second, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the second has failed");
+    see_end(second, 0);
 }
 
 int main(int argc, char *argv[])

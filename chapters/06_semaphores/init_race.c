@@ -33,7 +33,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sem.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
@@ -77,7 +76,7 @@ typedef void role(key_t key);
 /* The second process plays its role; we go on when it has. */
 static void let_in(role *second, key_t key)
 {
-    int gate[2], status;
+    int gate[2];
     char none;
     if (pipe(gate) == -1)
         err(EXIT_FAILURE, "pipe");
@@ -92,10 +91,7 @@ static void let_in(role *second, key_t key)
     if (read(gate[0], &none, 1) == -1)
         err(EXIT_FAILURE, "read");
     close(gate[0]);
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the second has failed");
+    see_end(child, 0);
 }
 
 /* Not the creator: the set is there, so use it. */

@@ -108,17 +108,6 @@ static pid_t start_waiter(const char *who, short op)
     return child;
 }
 
-/* Its wait ends like this: with an errno, or 0. */
-static void see_end(pid_t waiter, int error)
-{
-    int status;
-
-    if (waitpid(waiter, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != error)
-        errx(EXIT_FAILURE, "waitpid: a waiter has failed");
-}
-
 static void step(short op)
 {
     if (operate(op) == -1)

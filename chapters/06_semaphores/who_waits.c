@@ -101,16 +101,6 @@ static pid_t start(const char *who, unsigned short num, short op, short flags)
     _exit(errno);
 }
 
-static void see_end(pid_t child, int answer)
-{
-    int status;
-
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != answer)
-        errx(EXIT_FAILURE, "waitpid: a child has failed");
-}
-
 /* Return when it has brought about that the kernel gives this answer. */
 static void await(pid_t child, int num, int command, int answer)
 {

@@ -34,11 +34,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
+#include "../../common/helper.h"
 #include "late_server.h"
 
 #define LIMIT (50 * NS_PER_MS)
@@ -98,8 +98,6 @@ static void ask(int fd, int journal, struct request request, int64_t limit)
 static void play(bool has_numbers, int64_t limit)
 {
     struct server server = start_server();
-    int status;
-
     struct request deposit = {has_numbers ? 1 : 0, 10};
     struct request withdraw = {has_numbers ? 2 : 0, -5};
     ask(server.way, server.journal, deposit, limit);
@@ -108,10 +106,7 @@ static void play(bool has_numbers, int64_t limit)
 
     if (shutdown(server.way, SHUT_WR) == -1) /* that was all, and it ends */
         err(EXIT_FAILURE, "shutdown");
-    if (waitpid(server.pid, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: the server has failed");
+    see_end(server.pid, 0);
     close(server.way);
     close(server.journal);
 }

@@ -87,12 +87,7 @@ static pid_t start_waiter(int64_t limit, const char *letter)
 
 static void reap(pid_t child)
 {
-    int status;
-
-    if (waitpid(child, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: a waiter has failed");
+    see_end(child, 0);
 }
 
 /* A waits in slices of this length. Prints who was served before whom. */

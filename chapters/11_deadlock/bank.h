@@ -94,8 +94,8 @@ static inline void see(struct seen *seen, int transfers)
     } while (seen->have + seen->wait < transfers);
 }
 
-/* Was it done? It was not when somebody has killed it. */
-static inline bool see_end(pid_t transfer)
+/* Wait until it has ended. It was not done when somebody has killed it. */
+static inline bool was_done(pid_t transfer)
 {
     int status;
     if (waitpid(transfer, &status, 0) == -1)

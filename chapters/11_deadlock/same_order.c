@@ -109,7 +109,7 @@ static int play(int64_t limit, int64_t patience)
     printf("bank: opens_gate have=%d wait=%d\n", seen.have, seen.wait);
     open_gate();
 
-    int done = see_end(first) + see_end(second);
+    int done = was_done(first) + was_done(second);
     printf("bank: ended done=%d of=2 counts=%d,%d\n", done,
            ask(SAVINGS, GETVAL), ask(CHECKING, GETVAL));
     return done;
