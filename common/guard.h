@@ -16,9 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What is guarded: the directory, or without one the semaphore set. */
+/* What is guarded: the directory, or without one the set, by id or by key. */
 struct guarded {
     int set;
+    key_t key;
     const char *directory;
 };
 
@@ -26,6 +27,8 @@ struct guarded {
 static inline void remove_guarded(struct guarded it)
 {
     if (!it.directory) {
+        if (it.key != IPC_PRIVATE)
+            it.set = semget(it.key, 0, 0);
         semctl(it.set, 0, IPC_RMID);
         return;
     }
@@ -114,6 +117,15 @@ static inline void guard(struct guarded it)
 static inline void guard_semaphore_set(int set)
 {
     guard((struct guarded){.set = set});
+}
+
+/* The same by its key: call it before semget(), for a key that nobody uses. */
+static inline void guard_key(key_t key)
+{
+    errno = EEXIST;
+    if (semget(key, 0, 0) != -1 || errno != ENOENT)
+        err(EXIT_FAILURE, "semget");
+    guard((struct guarded){.key = key});
 }
 
 /* The same for a directory from mkdtemp() and the files that are in it. */

@@ -33,10 +33,7 @@ static inline pid_t fork_helper(const char *name)
     return 0;
 }
 
-/*
- * Wait until the helper has ended. Any end but this exit code ends the program.
- * There is no limit: it is for a helper whose own waits have one.
- */
+/* Wait for its end, which is to be exit(code). Its own waits have a limit. */
 static inline void see_end(pid_t helper, int code)
 {
     int status;

@@ -33,10 +33,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../common/asleep.h"
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/helper.h"
-#include "asleep.h"
 
 #define CHUNK 16384
 

@@ -36,10 +36,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../../common/asleep.h"
 #include "../../common/errno_name.h"
 #include "../../common/exit_codes.h"
 #include "../../common/helper.h"
-#include "asleep.h"
 
 struct act {
     bool full; /* the queue: then nothing can go out */

@@ -39,6 +39,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../common/asleep.h"
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/helper.h"
@@ -88,31 +89,10 @@ static pid_t start_sleeper(int fd)
     _exit(is_writable(fd, LIMIT_S * 1000) ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* The state letter in /proc/PID/stat: S is asleep, Z has ended. */
-static char state_of(pid_t pid)
-{
-    char path[32], state;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *stat = fopen(path, "re");
-    if (!stat || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-        err(EXIT_FAILURE, "read %s", path);
-    fclose(stat);
-    return state;
-}
-
 /* Our recv() wakes the sleeper before it returns, or not at all. */
-static bool is_asleep(pid_t sleeper)
+static bool still_sleeps(pid_t sleeper)
 {
-    int64_t deadline = now_ns() + LIMIT_S * NS_PER_SEC;
-    struct timespec nap = to_timespec(NS_PER_MS / 10);
-    char state;
-    while ((state = state_of(sleeper)) != 'S' && state != 'Z') {
-        if (now_ns() >= deadline)
-            errx(EXIT_FAILURE, "poll: neither asleep nor awake after 10 s");
-        if (nanosleep(&nap, NULL) == -1) /* it runs: soon it is one of them */
-            err(EXIT_FAILURE, "nanosleep");
-    }
-    if (state == 'S')
+    if (is_asleep(sleeper))
         return true;
     see_end(sleeper, 0);
     return false;
@@ -125,7 +105,7 @@ static bool read_chunk(int pair[2], pid_t sleeper)
     ssize_t got = recv(pair[1], in, CHUNK, MSG_DONTWAIT);
     if (got == -1)
         err(EXIT_FAILURE, "recv");
-    bool asleep = is_asleep(sleeper);
+    bool asleep = still_sleeps(sleeper);
     printf("reader: read bytes=%zd percent=%d poll=%s sleeper=%s\n", got,
            percent_full(pair[0]), is_writable(pair[0], 0) ? "yes" : "no",
            asleep ? "asleep" : "awake");

@@ -131,7 +131,6 @@ static void create_and_post(key_t key, enum story story)
     int set = semget(key, 1, IPC_CREAT | IPC_EXCL | 0600);
     if (set == -1)
         err(EXIT_FAILURE, "semget");
-    guard_semaphore_set(set);
     tell("first", "created", set);
     pid_t second = 0;
     if (story != WHEN_TAKEN)
@@ -158,7 +157,9 @@ int main(int argc, char *argv[])
         limit = parse_duration(argv[1]);
 
     key_t key = (key_t)(0x07000000 + 4 * getpid()); /* of this run alone */
-    setlinebuf(stdout);                             /* empty at fork() */
+    for (int i = 0; i < 3; i++)
+        guard_key(key + i);
+    setlinebuf(stdout); /* empty at fork() */
     create_and_post(key, IN_THE_GAP);
     create_and_post(key + 1, WHEN_TAKEN);
     create_and_post(key + 2, NO_POST);

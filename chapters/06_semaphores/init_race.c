@@ -110,7 +110,6 @@ static void create_and_set(key_t key)
     int set = semget(key, 1, IPC_CREAT | IPC_EXCL | 0600);
     if (set == -1)
         err(EXIT_FAILURE, "semget");
-    guard_semaphore_set(set);
     tell("first", "created", set);
     let_in(find_and_post, key); /* the gap */
     set_to_1("first", set);
@@ -122,7 +121,6 @@ static int open_and_set(const char *who, key_t key)
     int set = semget(key, 1, IPC_CREAT | 0600);
     if (set == -1)
         err(EXIT_FAILURE, "semget");
-    guard_semaphore_set(set);
     set_to_1(who, set);
     return set;
 }
@@ -148,6 +146,8 @@ int main(int argc, char *argv[])
 
     /* Programs that share a set agree on a key; ours is for this run. */
     key_t key = (key_t)(0x06000000 + 2 * getpid());
+    guard_key(key);
+    guard_key(key + 1);
     setlinebuf(stdout); /* empty at fork() */
     create_and_set(key);
     take_and_let_in(key + 1);

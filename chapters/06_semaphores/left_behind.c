@@ -34,7 +34,7 @@
  *
  * See also: semget(2), semctl(2), ipcs(1), ipcrm(1), sysvipc(7).
  */
-#define _GNU_SOURCE /* SOCK_CLOEXEC, with -std=c11 too */
+#define _GNU_SOURCE /* setlinebuf(), with -std=c11 too */
 
 #include <err.h>
 #include <errno.h>
@@ -42,9 +42,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/sem.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,42 +62,6 @@ static int make_set(void)
     if (set == -1 && errno != EEXIST)
         err(EXIT_FAILURE, "semget");
     return set;
-}
-
-/*
- * Remove the set with our key when all of us have ended, killed or not. It is
- * started before there is a set, so that there is no moment without it; and
- * no blow that is aimed at us hits it, as in guard.h.
- */
-static void start_guardian(void)
-{
-    int line[2], set;
-    char none;
-    sigset_t all, before;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    pid_t guardian = fork();
-    if (guardian == -1)
-        err(EXIT_FAILURE, "fork");
-    if (guardian == 0) {
-        prctl(PR_SET_NAME, "guardian");
-        setsid();
-        close(line[0]);
-        send(line[1], "", 1, MSG_NOSIGNAL);
-        while (recv(line[1], &none, 1, 0) == -1 && errno == EINTR)
-            continue;
-        if ((set = semget(key, 0, 0)) != -1)
-            semctl(set, 0, IPC_RMID);
-        _exit(EXIT_SUCCESS);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    close(line[1]);
-    errno = EPIPE; /* if it reads 0: the guardian has failed */
-    if (recv(line[0], &none, 1, 0) != 1)
-        err(EXIT_FAILURE, "recv");
 }
 
 /* Make a set, post its first count, and be killed. */
@@ -188,10 +150,7 @@ int main(int argc, char *argv[])
     }
     setlinebuf(stdout); /* empty at fork() */
     key = (key_t)(0x09000000 + getpid());
-    errno = EEXIST;
-    if (semget(key, 0, 0) != -1 || errno != ENOENT) /* it is somebody else's */
-        err(EXIT_FAILURE, "semget");
-    start_guardian();
+    guard_key(key);
     start_creator(false);
     start_next();
     start_creator(true);

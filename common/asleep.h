@@ -1,10 +1,11 @@
 /*
- * Is a helper asleep in the call that it has made, or has it ended?
+ * Is a helper asleep, or has it ended? If it makes but one call that can sleep,
+ * and it is asleep, then it is there.
  *
  * See also: proc_pid_stat(5).
  */
-#ifndef ASLEEP_H
-#define ASLEEP_H
+#ifndef COMMON_ASLEEP_H
+#define COMMON_ASLEEP_H
 
 #include <err.h>
 #include <stdbool.h>
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../common/duration.h"
+#include "duration.h"
 
 #define LOOK_LIMIT (10 * NS_PER_SEC)
 
@@ -39,7 +40,8 @@ static inline bool is_asleep(pid_t helper)
 
     while ((state = state_of(helper)) != 'S' && state != 'Z') {
         if (now_ns() >= deadline)
-            errx(EXIT_FAILURE, "send: neither asleep nor back after 10 s");
+            errx(EXIT_FAILURE,
+                 "a helper is neither asleep nor gone after 10 s");
         if (nanosleep(&pause, NULL) == -1)
             err(EXIT_FAILURE, "nanosleep");
     }
