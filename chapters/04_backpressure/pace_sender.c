@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
+#include "full_socket.h"
 
 #define TICKS 60
 #define FIRST 6 /* messages that the reader reads in a tick */
@@ -50,16 +51,6 @@ struct pacer {
     int history[TICKS], sent[TICKS];
     bool refused[TICKS];
 };
-
-/* Send a message if the socket has room for it. */
-static bool send_one(int fd)
-{
-    if (send(fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
-        return true;
-    if (errno != EAGAIN)
-        err(EXIT_FAILURE, "send");
-    return false;
-}
 
 /* Our turn. What is refused is not lost: it goes in a later tick. */
 static void send_at_rate(struct pacer *pacer, int fd, int tick)
@@ -145,11 +136,8 @@ int main(int argc, char *argv[])
     int first = argc > 1 ? parse_number(argv[1]) : FIRST;
     int then = argc > 2 ? parse_number(argv[2]) : THEN;
 
-    int pair[2]; /* what goes in at pair[0] comes out at pair[1] */
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    while (send_one(pair[0])) /* the socket is full from the start */
-        continue;
+    int pair[2];
+    open_full_pair(pair);
 
     struct pacer pacer = {.rate = 1};
     int read = 0;

@@ -30,14 +30,13 @@
  * See also: send(2), unix(7).
  */
 #include <err.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
+#include "full_socket.h"
 
 #define TICKS 60
 #define EVERY 10 /* ticks from burst to burst */
@@ -63,16 +62,6 @@ static void put(struct outbox *box, int message)
         box->most = box->in - box->out;
 }
 
-/* Send a message if the socket has room for it. */
-static bool send_one(int fd)
-{
-    if (send(fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
-        return true;
-    if (errno != EAGAIN)
-        err(EXIT_FAILURE, "send");
-    return false;
-}
-
 static void flush(struct outbox *box, int fd, int tick)
 {
     for (; box->out < box->in; box->out++) {
@@ -83,14 +72,6 @@ static void flush(struct outbox *box, int fd, int tick)
         if (box->longest < tick - box->messages[box->out])
             box->longest = tick - box->messages[box->out];
     }
-}
-
-static void read_one(int fd)
-{
-    char message;
-
-    if (recv(fd, &message, 1, MSG_DONTWAIT) == -1)
-        err(EXIT_FAILURE, "recv");
 }
 
 static void take_turns(struct outbox *box, int pair[2], int burst)
@@ -125,11 +106,8 @@ static void run(int burst)
 {
     struct outbox box = {.in = 0};
 
-    int pair[2]; /* what goes in at pair[0] comes out at pair[1] */
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    while (send_one(pair[0])) /* the socket is full from the start */
-        continue;
+    int pair[2];
+    open_full_pair(pair);
 
     take_turns(&box, pair, burst);
     printf("source: put burst=%d messages=%d\n", burst, box.in);

@@ -28,14 +28,13 @@
  */
 #include <ctype.h>
 #include <err.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
+#include "full_socket.h"
 
 #define HIGH 8
 #define LOW 2
@@ -52,24 +51,6 @@ struct outbox {
     int sent;
     int history[TICKS]; /* how many waited, tick by tick */
 };
-
-/* Send a message if the socket has room for it. */
-static bool send_one(int fd)
-{
-    if (send(fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
-        return true;
-    if (errno != EAGAIN)
-        err(EXIT_FAILURE, "send");
-    return false;
-}
-
-static void read_one(int fd)
-{
-    char message;
-
-    if (recv(fd, &message, 1, MSG_DONTWAIT) == -1)
-        err(EXIT_FAILURE, "recv");
-}
 
 /* The source's turn: nothing at the high mark, nor before the low one. */
 static void make_messages(struct outbox *box)
@@ -105,11 +86,8 @@ static void run(int low)
 {
     struct outbox box = {.low = low, .least = HIGH};
 
-    int pair[2]; /* what goes in at pair[0] comes out at pair[1] */
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == -1)
-        err(EXIT_FAILURE, "socketpair");
-    while (send_one(pair[0])) /* the socket is full from the start */
-        continue;
+    int pair[2];
+    open_full_pair(pair);
 
     for (int tick = 0; tick < TICKS; tick++) {
         make_messages(&box);

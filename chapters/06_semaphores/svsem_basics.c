@@ -29,7 +29,6 @@
 
 #include <err.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +41,7 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 #include "../../common/helper.h"
+#include "hold.h"
 
 union semun { /* every program has to define it itself, see semctl(2) */
     int val;
@@ -58,20 +58,6 @@ static int operate(int set, short op)
     };
 
     return semop(set, &what, 1);
-}
-
-/* The line is out: hold still until Enter, for somebody who looks. */
-static void hold(int64_t limit)
-{
-    struct pollfd enter = {.fd = STDIN_FILENO, .events = POLLIN};
-    char line[256];
-
-    if (limit == 0)
-        return;
-    if (poll(&enter, 1, (int)(limit / NS_PER_MS)) == -1)
-        err(EXIT_FAILURE, "poll");
-    if (enter.revents != 0 && read(STDIN_FILENO, line, sizeof line) == -1)
-        err(EXIT_FAILURE, "read");
 }
 
 static int count_of(int set)
@@ -97,7 +83,7 @@ static pid_t start(const char *who, int set, short op)
 }
 
 /* Somebody takes or posts; say how it went. */
-static void act(const char *who, int set, short op, int64_t limit)
+static void act(const char *who, int set, short op, int limit_ms)
 {
     int status;
 
@@ -113,7 +99,7 @@ static void act(const char *who, int set, short op, int64_t limit)
         printf("%s: refused errno=EAGAIN count=%d\n", who, count_of(set));
     else
         printf("%s: refused errno=%s\n", who, errno_name(error));
-    hold(limit);
+    hold(limit_ms);
 }
 
 int main(int argc, char *argv[])
@@ -124,7 +110,7 @@ int main(int argc, char *argv[])
               stderr);
         return EXIT_USAGE;
     }
-    int64_t limit = argc > 1 ? parse_duration(argv[1]) : 0;
+    int limit_ms = argc > 1 ? (int)(parse_duration(argv[1]) / NS_PER_MS) : 0;
 
     int set = semget(IPC_PRIVATE, 1, 0600);
     if (set == -1)
@@ -133,23 +119,23 @@ int main(int argc, char *argv[])
 
     setlinebuf(stdout); /* readable while we hold still, and empty at fork() */
     printf("maker: created count=%d set=%d\n", count_of(set), set);
-    hold(limit);
+    hold(limit_ms);
     if (semctl(set, 0, SETVAL, (union semun){.val = 1}) == -1)
         err(EXIT_FAILURE, "semctl");
     printf("maker: set count=%d\n", count_of(set));
-    hold(limit);
+    hold(limit_ms);
 
-    act("first", set, -1, limit);
-    act("second", set, -1, limit);
-    act("stranger", set, 1, limit); /* it has taken nothing */
-    act("second", set, -1, limit);  /* and now both run */
-    act("second", set, 1, limit);
-    act("first", set, 1, limit);
+    act("first", set, -1, limit_ms);
+    act("second", set, -1, limit_ms);
+    act("stranger", set, 1, limit_ms); /* it has taken nothing */
+    act("second", set, -1, limit_ms);  /* and now both run */
+    act("second", set, 1, limit_ms);
+    act("first", set, 1, limit_ms);
 
     if (semctl(set, 0, IPC_RMID) == -1)
         err(EXIT_FAILURE, "semctl");
     printf("maker: removed\n");
-    hold(limit);
-    act("third", set, -1, limit);
+    hold(limit_ms);
+    act("third", set, -1, limit_ms);
     return EXIT_SUCCESS;
 }

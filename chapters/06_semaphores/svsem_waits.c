@@ -30,7 +30,6 @@
 
 #include <err.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +41,7 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 #include "../../common/helper.h"
+#include "hold.h"
 
 static int set, hold_ms;
 
@@ -65,16 +65,9 @@ static int ask(int command)
 /* Say it, and hold still until Enter, for somebody who looks. */
 static void tell(const char *who, const char *event)
 {
-    struct pollfd enter = {.fd = STDIN_FILENO, .events = POLLIN};
-    char line[256];
     printf("%s: %s count=%d waiting=%d for_zero=%d set=%d\n", who, event,
            ask(GETVAL), ask(GETNCNT), ask(GETZCNT), set);
-    if (hold_ms == 0)
-        return;
-    if (poll(&enter, 1, hold_ms) == -1)
-        err(EXIT_FAILURE, "poll");
-    if (enter.revents != 0 && read(STDIN_FILENO, line, sizeof line) == -1)
-        err(EXIT_FAILURE, "read");
+    hold(hold_ms);
 }
 
 static _Noreturn void be_waiter(short op)

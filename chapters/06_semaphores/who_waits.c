@@ -27,7 +27,6 @@
 
 #include <err.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +40,7 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 #include "../../common/helper.h"
+#include "hold.h"
 
 union semun { /* every program has to define it itself, see semctl(2) */
     unsigned short *array;
@@ -61,8 +61,7 @@ static int ask(int num, int command)
 /* Say what the kernel tells; hold still until Enter, for somebody who looks. */
 static void tell(const char *who, const char *event, int num)
 {
-    struct pollfd enter = {.fd = STDIN_FILENO, .events = POLLIN};
-    char path[40], name[16], line[256];
+    char path[40], name[16];
     int pid = ask(num, GETPID);
 
     snprintf(path, sizeof path, "/proc/%d/comm", pid);
@@ -75,12 +74,7 @@ static void tell(const char *who, const char *event, int num)
            "set=%d\n",
            who, event, num, ask(num, GETVAL), ask(num, GETNCNT),
            ask(num, GETZCNT), pid, name, set);
-    if (hold_ms == 0)
-        return;
-    if (poll(&enter, 1, hold_ms) == -1)
-        err(EXIT_FAILURE, "poll");
-    if (enter.revents != 0 && read(STDIN_FILENO, line, sizeof line) == -1)
-        err(EXIT_FAILURE, "read");
+    hold(hold_ms);
 }
 
 /* In a process of its own: -1 takes, 0 waits for 0. Exits with the answer. */
