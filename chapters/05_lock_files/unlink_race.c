@@ -37,7 +37,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../common/exit_codes.h"
@@ -96,9 +95,8 @@ static _Noreturn void obey(const char *who, int gate)
             err(EXIT_FAILURE, "recv");
         if (order == END)
             _exit(EXIT_SUCCESS); /* which closes what it has locked */
-        if (fd == -1)
-            fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd == -1)
+        if (fd == -1 &&
+            (fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) == -1)
             err(EXIT_FAILURE, "open");
         if (order == REMOVE && unlink(path) == -1)
             err(EXIT_FAILURE, "unlink");
@@ -126,24 +124,23 @@ static struct actor start(const char *name)
 static bool have(struct actor who, enum order order)
 {
     bool has = false;
-    int status = 0;
 
     if (send(who.gate, &order, sizeof order, MSG_NOSIGNAL) == -1)
         err(EXIT_FAILURE, "send");
-    errno = EPIPE; /* if it reads 0: the actor has failed, and said why */
-    if (order != END && recv(who.gate, &has, sizeof has, 0) < 1)
-        err(EXIT_FAILURE, "recv");
-    if (order == END && waitpid(who.pid, &status, 0) == -1)
-        err(EXIT_FAILURE, "waitpid");
-    if (status != 0)
-        errx(EXIT_FAILURE, "waitpid: an actor has failed");
-    if (order == END)
+    if (order == END) {
+        see_end(who.pid, EXIT_SUCCESS);
         close(who.gate);
+        return false;
+    }
+    errno = EPIPE; /* if it reads 0: the actor has failed, and said why */
+    if (recv(who.gate, &has, sizeof has, 0) < 1)
+        err(EXIT_FAILURE, "recv");
     return has;
 }
 
-static void play(bool removes)
+static void play(bool removes, bool look)
 {
+    looks = look; /* they inherit it */
     struct actor first = start("first"), second = start("second"),
                  third = start("third");
 
@@ -173,10 +170,8 @@ int main(int argc, char *argv[])
     snprintf(path, sizeof path, "%s/lock", dir);
     setlinebuf(stdout); /* empty at fork() */
     printf("story: begins dir=%s\n", dir);
-    play(true);
-    looks = true;
-    play(true);
-    looks = false;
-    play(false);
+    play(true, false);
+    play(true, true);
+    play(false, false);
     return EXIT_SUCCESS;
 }

@@ -106,46 +106,38 @@ static int waiting(void)
     return count;
 }
 
-/* Sleep for a millisecond; the alarm may cut it short. */
-static void nap(int64_t deadline, const char *missing)
+/* Sleep for a millisecond, unless the time is over. The alarm may come. */
+static void nap(int64_t deadline)
 {
     struct timespec pause = to_timespec(NS_PER_MS);
 
     if (now_ns() >= deadline)
-        errx(EXIT_FAILURE, "%s", missing);
+        errx(EXIT_FAILURE, "nanosleep: neither waits nor an alarm are seen");
     if (nanosleep(&pause, NULL) == -1 && errno != EINTR)
         err(EXIT_FAILURE, "nanosleep");
 }
 
-/* Main sleeps, and may be woken by an alarm as well as they. */
-static void ring(int64_t limit)
-{
-    struct itimerval timer = {
-        .it_value.tv_sec = (time_t)(limit / NS_PER_SEC),
-        .it_value.tv_usec = (suseconds_t)(limit % NS_PER_SEC / NS_PER_US)};
-
-    rang_in = -1;
-    if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
-        err(EXIT_FAILURE, "setitimer");
-    for (int64_t deadline = now_ns() + limit + HELP; rang_in == -1;)
-        nap(deadline, "setitimer: no alarm");
-    printf("alarm: rang handler_in=%s\n", name_of[rang_in]);
-}
-
 /* One alarm for three waits. Main may block it: see sigprocmask(2). */
-static void by_alarm(int64_t limit, int how)
+static void by_alarm(int how)
 {
+    struct itimerval timer = {.it_value.tv_usec = LIMIT / NS_PER_US};
+    int64_t deadline = now_ns() + HELP;
     sigset_t alarm;
     sigemptyset(&alarm);
     sigaddset(&alarm, SIGALRM);
 
     start_threads(); /* before main blocks it: they would inherit that */
-    for (int64_t deadline = now_ns() + HELP; waiting() < THREADS;)
-        nap(deadline, "pthread_create: they do not come to wait");
+    while (waiting() < THREADS)
+        nap(deadline);
     errno = pthread_sigmask(how, &alarm, NULL); /* of this thread */
     if (errno != 0)
         err(EXIT_FAILURE, "pthread_sigmask");
-    ring(limit);
+    rang_in = -1;
+    if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
+        err(EXIT_FAILURE, "setitimer");
+    while (rang_in == -1) /* main sleeps, and may be woken as well as they */
+        nap(deadline);
+    printf("alarm: rang handler_in=%s\n", name_of[rang_in]);
 
     struct sembuf post = {.sem_op = (short)waiting()}; /* let them go */
     if (post.sem_op > 0 && semop(set, &post, 1) == -1)
@@ -156,32 +148,27 @@ static void by_alarm(int64_t limit, int how)
 
 int main(int argc, char *argv[])
 {
-    if (argc > 2) {
-        fputs("usage: alarm_threads [LIMIT]\n"
-              "  LIMIT  when the alarm rings, default 50ms\n",
-              stderr);
+    (void)argv;
+    if (argc > 1) {
+        fputs("usage: alarm_threads\n", stderr);
         return EXIT_USAGE;
     }
-    int64_t limit = argc > 1 ? parse_duration(argv[1]) : LIMIT;
-    if (limit == 0)
-        errx(EXIT_USAGE, "setitimer reads 0 as 'never'");
 
     set = semget(IPC_PRIVATE, 1, 0600); /* Linux starts it at 0 */
     if (set == -1)
         err(EXIT_FAILURE, "semget");
     guard_semaphore_set(set);
-
     struct sigaction action = {.sa_handler = on_alarm};
     if (sigaction(SIGALRM, &action, NULL) == -1)
         err(EXIT_FAILURE, "sigaction");
 
     setlinebuf(stdout); /* readable while we wait */
     printf("main: starting threads=%d call=semop set=%d\n", THREADS, set);
-    by_alarm(limit, SIG_UNBLOCK);
+    by_alarm(SIG_UNBLOCK);
     printf("main: starting threads=%d call=semop blocks=SIGALRM\n", THREADS);
-    by_alarm(limit, SIG_BLOCK);
+    by_alarm(SIG_BLOCK);
     printf("main: starting threads=%d call=semtimedop\n", THREADS);
-    limit_of_each = limit;
+    limit_of_each = LIMIT;
     start_threads();
     printf("main: ended timed_out=%d\n", join_threads());
     return EXIT_SUCCESS;

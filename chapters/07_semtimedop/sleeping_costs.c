@@ -27,19 +27,17 @@
  */
 #define _GNU_SOURCE /* semtimedop(), sem_clockwait(), ppoll() */
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "../../common/guard.h"
 #include "../../common/helper.h"
+#include "costs.h"
 #include "sleeping_ways.h"
 
 #define WAYS (sizeof ways / sizeof ways[0])
 #define AMPLE (5 * NS_PER_SEC) /* a limit that is not reached costs nothing */
-#define ROUNDS_MAX 1000000
 
 static void on_alarm(int sig)
 {
@@ -116,18 +114,11 @@ static double hand_over(const struct way *way, long rounds)
 /* The processor time for a wait, in us: the rest of it we sleep. */
 static double time_out(const struct way *way, long rounds)
 {
-    struct timespec before, after;
-
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before) == -1)
-        err(EXIT_FAILURE, "clock_gettime");
+    double start = cpu_ns();
     for (long i = 0; i < rounds; i++)
         if (way->wait(NOBODYS, NS_PER_MS))
             errx(EXIT_FAILURE, "%s: somebody has posted", way->name);
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after) == -1)
-        err(EXIT_FAILURE, "clock_gettime");
-    return (double)((after.tv_sec - before.tv_sec) * NS_PER_SEC +
-                    after.tv_nsec - before.tv_nsec) /
-           NS_PER_US / (double)rounds;
+    return (cpu_ns() - start) / NS_PER_US / (double)rounds;
 }
 
 static _Noreturn void usage(void)
@@ -142,10 +133,9 @@ static _Noreturn void usage(void)
 int main(int argc, char *argv[])
 {
     const struct way *first = ways, *last = ways + WAYS - 1;
-    char *rest = NULL;
-    long rounds = argc > 1 ? strtol(argv[1], &rest, 10) : 50;
-    if (argc > 3 || (rest && *rest) || rounds < 1 || rounds > ROUNDS_MAX)
+    if (argc > 3)
         usage();
+    long rounds = argc > 1 ? parse_rounds(argv[1]) : 50;
     if (argc > 2) {
         while (strcmp(first->name, argv[2]) != 0)
             if (first++ == last)

@@ -26,10 +26,7 @@
 #define _GNU_SOURCE /* semtimedop(), sem_clockwait() */
 
 #include <err.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,9 +37,9 @@
 #include "../../common/duration.h"
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
+#include "costs.h"
 
 #define LIMIT 1 /* s, which is never reached */
-#define ROUNDS_MAX 100000000
 
 static int set;
 static sem_t posix;
@@ -124,16 +121,7 @@ static const struct way {
     {"sem_clockwait", 0, by_sem_clockwait},
 #endif
 };
-
-/* Processor time: what others do on a busy machine does not count. */
-static double cpu_ns(void)
-{
-    struct timespec used;
-
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == -1)
-        err(EXIT_FAILURE, "clock_gettime");
-    return (double)used.tv_sec * NS_PER_SEC + (double)used.tv_nsec;
-}
+#define WAYS (sizeof ways / sizeof ways[0])
 
 /* Nanoseconds for once, on average. */
 static double measure(const struct way *way, long rounds)
@@ -155,10 +143,16 @@ static _Noreturn void usage(void)
 
 int main(int argc, char *argv[])
 {
-    char *rest = NULL;
-    long rounds = argc > 1 ? strtol(argv[1], &rest, 10) : 5000;
-    if (argc > 3 || (rest && *rest) || rounds < 1 || rounds > ROUNDS_MAX)
+    const struct way *way = ways, *last = ways + WAYS - 1;
+    if (argc > 3)
         usage();
+    long rounds = argc > 1 ? parse_rounds(argv[1]) : 5000;
+    if (argc > 2) {
+        while (strcmp(way->name, argv[2]) != 0)
+            if (way++ == last)
+                usage();
+        last = way;
+    }
 
     set = semget(IPC_PRIVATE, 1, 0600); /* Linux starts it at 0 */
     if (set == -1)
@@ -170,19 +164,12 @@ int main(int argc, char *argv[])
 
     setlinebuf(stdout); /* readable while we measure */
     printf("costs: measuring rounds=%ld set=%d\n", rounds, set);
-    double unit = 0;
-    int known = 0;
-    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-        if (argc > 2 && strcmp(argv[2], ways[i].name) != 0)
-            continue;
-        measure(&ways[i], 1); /* the first time is slower */
-        double ns = measure(&ways[i], rounds);
-        if (known++ == 0)
-            unit = ns;
-        printf("%s: cpu_ns=%.0f ratio=%.2f system_calls=%d\n", ways[i].name, ns,
-               ns / unit, ways[i].system_calls);
+    for (double unit = 0; way <= last; way++) {
+        measure(way, 1); /* the first time is slower */
+        double ns = measure(way, rounds);
+        unit = unit > 0 ? unit : ns;
+        printf("%s: cpu_ns=%.0f ratio=%.2f system_calls=%d\n", way->name, ns,
+               ns / unit, way->system_calls);
     }
-    if (known == 0)
-        usage();
     return EXIT_SUCCESS;
 }

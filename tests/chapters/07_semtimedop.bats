@@ -207,21 +207,21 @@ END
 }
 
 @test "an alarm goes to the main thread, and none of three that wait is woken" {
-    run -0 alarm_threads 20ms
+    run -0 alarm_threads
     assert_line --index 0 --partial "main: starting threads=3 call=semop "
     assert_line --index 1 "alarm: rang handler_in=main"
     assert_line --index 2 "main: ended interrupted=0 posted=3"
 }
 
 @test "when main blocks the alarm it wakes one of the three, and two wait on" {
-    run -0 alarm_threads 20ms
+    run -0 alarm_threads
     assert_line --index 3 "main: starting threads=3 call=semop blocks=SIGALRM"
     assert_line --index 4 --regexp "^alarm: rang handler_in=thread[123]$"
     assert_line --index 5 "main: ended interrupted=1 posted=2"
 }
 
 @test "with semtimedop each thread has a limit of its own" {
-    run -0 alarm_threads 20ms
+    run -0 alarm_threads
     assert_line --index 7 "main: ended timed_out=3"
 }
 
