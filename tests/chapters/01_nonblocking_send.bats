@@ -255,6 +255,18 @@ signalled() {
     assert_at_least 20 "$limit"
     assert_equal "$(field poll_ms "${lines[2]}")" $((2 * limit))
     assert_at_least $((2 * limit)) "$(field waited_ms "${lines[2]}")"
+
+    # It is the full socket that poll() is asked about.
+    local program=$KIT_BUILD/chapters/01_nonblocking_send/timeout_per_wait
+    [[ -e $KIT_BUILD/tools/interpose.so ]] || lacks "the lens"
+    ! grep -q __asan_init "$program" || return 0
+    trace=$BATS_TEST_TMPDIR/trace
+    run -0 "$KIT_BUILD/tools/bound" env KIT_TRACE="$trace" \
+        LD_LIBRARY_PATH="$KIT_BUILD/tools" LD_PRELOAD=interpose.so "$program"
+    run -0 awk '$6 == "send" && / EAGAIN/ { full = $7 }
+        $5 == "begin" && $6 == "poll" { print (full == $7 ? "same" : $7) }' \
+        "$trace"
+    assert_output same
 }
 
 @test "an SO_SNDTIMEO of 0 is no limit, though there was one before" {
