@@ -99,7 +99,8 @@ Breaks requirement 2.\nThe check says: never came back from poll fd=none' \
 END-OF-FILE
 
     # What else make check wants.
-    echo 'int main(void) { return 0; }' >chapters/01_demo/demo.c
+    printf '%s\n' '/*' ' * demo - do nothing' ' */' \
+        'int main(void) { return 0; }' >chapters/01_demo/demo.c
     printf '```console\n$ true\n```\n' | tee README.md \
         >>chapters/01_demo/README.md
     tee tests/chapters/01_demo.bats tests/kit/{programs,signals,other}.bats \
