@@ -11,9 +11,11 @@
     docs-update pictures clean help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-# Tests mostly wait: two at a time on each core, unless you say otherwise.
+# Tests mostly wait: two at a time on each core, unless you say otherwise. Those
+# of the gate keep it busy.
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
-jobs := $(shell cores=`nproc 2>/dev/null`; echo $$((2 * $${cores:-1})))
+cores := $(or $(shell nproc 2>/dev/null),1)
+jobs := $(shell echo $$(($(cores) $(if $(filter verify,$(MAKECMDGOALS)),+ 1,* 2))))
 MAKEFLAGS += -j$(jobs)
 endif
 # An exercise is found by its solution.

@@ -91,7 +91,7 @@ for program; do
             "$program" "$process" "$call" "$number"
     done
 done >"$work/list"
-xargs -r -0 -n 4 -P 8 bash -c 'strike "$@"' _ <"$work/list" >>"$work/results"
+xargs -r -0 -n 4 -P "$((2 * $(nproc)))" bash -c 'strike "$@"' _ <"$work/list" >>"$work/results"
 
 grep '^not ok' "$work/results"
 grep -c '^ok' "$work/results" | sed 's/$/ failures were met as they should/'
