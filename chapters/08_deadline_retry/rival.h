@@ -51,15 +51,32 @@ static inline int open_lock(void)
     return fd;
 }
 
-/* It has all three, lets go of one after the other, and reads. */
+/* May SIGTERM end us from now on? */
+static inline void mask_sigterm(int how)
+{
+    sigset_t sigterm;
+
+    sigemptyset(&sigterm);
+    sigaddset(&sigterm, SIGTERM);
+    if (sigprocmask(how, &sigterm, NULL) == -1)
+        err(EXIT_FAILURE, "sigprocmask");
+}
+
+/*
+ * It has all three, lets go of one after the other, and reads. SIGTERM ends it
+ * where it hangs, not before: so we know what it has let go of.
+ */
 static inline _Noreturn void be_rival(int fd, int lock, enum step hangs)
 {
     struct timespec pause_for = to_timespec(STEP);
     ssize_t length;
 
     for (enum step step = LOCK; step <= SEND; step++) {
-        if (step == hangs && pause() == -1)
+        if (step == hangs) {
+            mask_sigterm(SIG_UNBLOCK);
+            pause();
             err(EXIT_FAILURE, "pause");
+        }
         if (nanosleep(&pause_for, NULL) == -1)
             err(EXIT_FAILURE, "nanosleep");
         if (step == LOCK)
@@ -67,6 +84,7 @@ static inline _Noreturn void be_rival(int fd, int lock, enum step hangs)
         if (step == SEMAPHORE)
             change_count(1);
     }
+    mask_sigterm(SIG_UNBLOCK);
     while ((length = recv(fd, message, sizeof message, 0)) == sizeof message)
         continue; /* older requests, longer than ours */
     if (length == -1)
@@ -104,7 +122,10 @@ static inline struct rival take_all(void)
 static inline void start_rival(struct rival *rival, enum step hangs)
 {
     rival->hangs = hangs;
+    mask_sigterm(SIG_BLOCK);
     rival->pid = fork_helper("rival");
+    if (rival->pid > 0)
+        mask_sigterm(SIG_UNBLOCK);
     close(rival->pid == 0 ? rival->way : rival->other_end);
     if (rival->pid == 0)
         be_rival(rival->other_end, rival->lock, hangs);
@@ -116,7 +137,7 @@ static inline void end_rival(struct rival *rival, bool by_force)
 {
     int status;
 
-    if (by_force && kill(rival->pid, SIGKILL) == -1)
+    if (by_force && kill(rival->pid, SIGTERM) == -1)
         err(EXIT_FAILURE, "kill");
     if (waitpid(rival->pid, &status, 0) == -1)
         err(EXIT_FAILURE, "waitpid");

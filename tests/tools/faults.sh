@@ -53,27 +53,38 @@ calls() {
 }
 
 # strike PROGRAM PROCESS CALL NUMBER: one line that starts with ok or not ok.
+# On a busy machine a limit of the program may come before its words: what is
+# wrong has to be wrong three times. What is left behind counts at once.
 strike() {
-    local program=$1 fault="$2/$3:EUCLEAN@$4" trace said status=0 name what left
+    local program=$1 fault="$2/$3:EUCLEAN@$4" trace said status name what left i
     name=${program##*/} what="$2/$3@$4"
     trace=$(mktemp "$work/trace.XXXXXX")
-    said=$(lens "$trace" "$fault" "$program") || status=$?
-    if ! grep -q ' = -1 EUCLEAN' "$trace"; then
-        echo "ok $name $what # not reached this time"
-        return
-    fi
-    left=$(awk 'FNR == NR { there[$2] = 1; next }
-                / end semget .* = [0-9]+$/ && there[$NF] { print $NF }' \
-        /proc/sysvipc/sem "$trace")
-    if [[ -n $left ]]; then
-        ipcrm -s "$left" 2>/dev/null
-        echo "not ok $name $what: leaves semaphore set $left behind"
-    elif [[ $status -ne 1 ]]; then
+    for i in 1 2 3; do
+        status=0
+        said=$(lens "$trace" "$fault" "$program") || status=$?
+        if ! grep -q ' = -1 EUCLEAN' "$trace"; then
+            echo "ok $name $what # not reached this time"
+            return
+        fi
+        left=$(awk 'FNR == NR { there[$2] = 1; next }
+                    / end semget .* = [0-9]+$/ && there[$NF] { print $NF }' \
+            /proc/sysvipc/sem "$trace")
+        if [[ -n $left ]]; then
+            ipcrm -s "$left" 2>/dev/null
+            echo "not ok $name $what: leaves semaphore set $left behind"
+            return
+        fi
+        if [[ $status -eq 1 ]] &&
+            grep -qE "^$name: $3( .*)?: Structure needs cleaning$" <<<"$said"
+        then
+            echo "ok $name $what"
+            return
+        fi
+    done
+    if [[ $status -ne 1 ]]; then
         echo "not ok $name $what: exit code $status: $said"
-    elif ! grep -qE "^$name: $3( .*)?: Structure needs cleaning$" <<<"$said"; then
-        echo "not ok $name $what: no line '$name: $3: Structure...': $said"
     else
-        echo "ok $name $what"
+        echo "not ok $name $what: no line '$name: $3: Structure...': $said"
     fi
 }
 export -f strike lens
