@@ -319,3 +319,17 @@ done=yes balance=20 told=10 dropped=0"
     run -0 limits poll
     assert_between 1 100000001 "${lines[1]}"
 }
+
+@test "no wait is early, idle or beside four processes that want to run" {
+    run -0 never_early
+    for load in 0 4; do
+        for call in semtimedop clock_nanosleep; do
+            assert_line --regexp "^$call: load=$load waits=[1-9][0-9]* early=0 "
+        done
+    done
+    # Each wait is in one row of the histogram.
+    waits=$(sed -n 's/.* waits=\([0-9]*\) .*/\1/p' <<<"$output" | awk '{ n += $1 } END { print n }')
+    rows=$(sed -n 's/^late: .* semtimedop=\(.*\) clock_nanosleep=/\1 /p' <<<"$output" |
+        awk '{ n += $1 + $2 } END { print n }')
+    assert_equal "$rows" "$waits"
+}
