@@ -333,3 +333,40 @@ done=yes balance=20 told=10 dropped=0"
         awk '{ n += $1 + $2 } END { print n }')
     assert_equal "$rows" "$waits"
 }
+
+@test "a reader who comes in time for each wait makes the whole last longer" {
+    run -0 send_by 60ms
+    for number in 0 1; do
+        assert_line --index $number --partial "sender: sent_all way="
+        # It pauses for an eighth of the limit, at least 14 times.
+        limit=$(field limit_ms "${lines[number]}")
+        assert_at_least $((limit * 14 / 8)) "$(field waited_ms "${lines[number]}")"
+    done
+}
+
+@test "a send with a deadline gives each poll what is left, and gives up" {
+    watch send_by 150ms
+    assert_equal "$status" 0
+    assert_line --index 2 --partial "sender: gave_up way=deadline limit_ms=150 "
+    assert_at_least 150 "$(field waited_ms "${lines[2]}")"
+    # Its time began before its first poll, and what is left was read after the
+    # poll before. poll() counts in ms, so it may have one more. The way before
+    # it, for another reader, always gives the same.
+    awk '$3 == "fork" { earlier = same; polls = bad = 0; same = 1 }
+         $3 == "poll" && polls++ == 0 { first = $1; given = $4 }
+         $3 == "poll" && polls > 1 {
+             bad += $4 >= 151000000 + first - ended
+             same *= $4 == given
+         }
+         $3 == "poll" { ended = $2 }
+         END { exit bad || !earlier }' <<<"$did" || fail "$did"
+}
+
+@test "a send tells how much was sent, and the reader has received as much" {
+    run -0 send_by
+    assert_line --index 3 "count: way=SO_SNDTIMEO of=2097152 sent=2097152 received=2097152"
+    assert_line --index 4 "count: way=poll of=2097152 sent=2097152 received=2097152"
+    sent=$(field sent "${lines[5]}")
+    assert_between 1 2097152 "$sent"
+    assert_line --index 5 "count: way=deadline of=2097152 sent=$sent received=$sent"
+}
