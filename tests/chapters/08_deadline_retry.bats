@@ -370,3 +370,35 @@ done=yes balance=20 told=10 dropped=0"
     assert_between 1 2097152 "$sent"
     assert_line --index 5 "count: way=deadline of=2097152 sent=$sent received=$sent"
 }
+
+@test "a connect to a full backlog gives up at its deadline, and not before" {
+    run -0 connect_by 300ms
+    assert_line --index 2 --partial "client: backlog=full answer=timed_out limit_ms=300 "
+    assert_at_least 300 "$(field waited_ms "${lines[2]}")"
+    # Interrupted, it waits for what is left. Three polls come before that.
+    KIT_FAULT='poll:EINTR+100ms@4-5' watch connect_by 300ms
+    assert_equal "$status" 0
+    assert_at_least 300 "$(field waited_ms "${lines[2]}")"
+    run -0 limits poll
+    assert_equal "${lines[2]}" 5000000000
+    assert_between 1 300000001 "${lines[3]}"
+    assert_between 1 200000001 "${lines[4]}"
+    assert_between 0 100000001 "${lines[5]}"
+}
+
+@test "whether a connect is refused or made, SO_ERROR tells after poll" {
+    run -0 connect_by
+    assert_line --index 0 "client: backlog=none answer=refused"
+    assert_line --index 1 "client: backlog=free answer=connected"
+}
+
+@test "on a full backlog of AF_UNIX poll and SO_ERROR see no failure" {
+    run -0 connect_eagain
+    assert_line --index 0 "client: answer=EAGAIN poll=at_once so_error=0 send=ENOTCONN"
+}
+
+@test "SO_SNDTIMEO limits a connect to a full backlog of AF_UNIX" {
+    run -0 connect_eagain 200ms
+    assert_line --index 1 --partial "client: answer=EAGAIN so_sndtimeo_ms=200 "
+    assert_at_least 200 "$(field waited_ms "${lines[1]}")"
+}
