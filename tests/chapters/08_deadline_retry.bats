@@ -402,3 +402,24 @@ done=yes balance=20 told=10 dropped=0"
     assert_line --index 1 --partial "client: answer=EAGAIN so_sndtimeo_ms=200 "
     assert_at_least 200 "$(field waited_ms "${lines[1]}")"
 }
+
+@test "a signal between the look at its flag and the wait does not end the wait" {
+    for way in poll semtimedop; do
+        run -0 stop_or_deadline $way 300ms
+        assert_line --index 1 --partial "waiter: stopped way=$way waits=1 last=timed_out "
+        assert_at_least 300 "$(field waited_ms "${lines[1]}")"
+    done
+}
+
+@test "ppoll lets in a signal that came before it, and is ended by it" {
+    run -0 stop_or_deadline ppoll 3600s
+    assert_line --index 1 --partial "waiter: stopped way=ppoll waits=1 last=EINTR "
+}
+
+@test "a wait in slices finds the signal after the slice in which it came" {
+    run -0 stop_or_deadline slices 3600s
+    assert_line --index 1 --partial "waiter: stopped way=slices waits=1 last=timed_out "
+    assert_at_least 20 "$(field waited_ms "${lines[1]}")"
+    watch stop_or_deadline slices 7ms # less than a slice
+    assert_between 1 7000001 "$(limits)"
+}
