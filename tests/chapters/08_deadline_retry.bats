@@ -423,3 +423,55 @@ done=yes balance=20 told=10 dropped=0"
     watch stop_or_deadline slices 7ms # less than a slice
     assert_between 1 7000001 "$(limits)"
 }
+
+# simulated WAY CLIENTS KEY: a value in the table of backoff.
+simulated() {
+    field "$3" "$(grep "^$1: clients=$2 " <<<"$output")"
+}
+
+@test "who pauses for the same time comes together again: one success a round" {
+    run -0 backoff
+    for clients in 2 8 32 128; do
+        for way in fixed exponential; do
+            assert_equal "$(simulated $way $clients attempts)" \
+                $((clients * (clients + 1) / 2))
+        done
+        # A round for each but the first, who needs no pause.
+        assert_equal "$(simulated fixed $clients took_ms)" $((clients * 10 - 9))
+    done
+    assert_at_least $((60 * $(simulated fixed 128 took_ms))) \
+        "$(simulated exponential 128 took_ms)"
+}
+
+@test "with jitter all get in with a fraction of the attempts, and sooner" {
+    for seed in 1 2 3 4 5; do
+        run -0 backoff $seed
+        for clients in 32 128; do
+            assert_between $((clients + 1)) $((clients * (clients + 1) / 6)) \
+                "$(simulated jitter $clients attempts)"
+            assert_between $((clients)) "$(simulated fixed $clients took_ms)" \
+                "$(simulated jitter $clients took_ms)"
+        done
+    done
+}
+
+@test "the table of backoff is the same in each run, and another with another seed" {
+    run -0 backoff
+    first=$output
+    run -0 backoff 1
+    assert_equal "$output" "$first"
+    run -0 backoff 2
+    refute_output "$first"
+    assert_equal "$(grep -v jitter <<<"$output")" "$(grep -v jitter <<<"$first")"
+    # A sign in the chart for each attempt that a success took.
+    run -0 grep -E '^chart: +32 fixed +#{17}$' <<<"$first"
+}
+
+@test "a retry budget bounds the load when all fails, and costs nothing when little does" {
+    run -0 backoff
+    assert_line "budget: retries=any server=down requests=1000 attempts=4000 per_request=4.00 served=0"
+    assert_line "budget: retries=one_for_ten server=down requests=1000 attempts=1100 per_request=1.10 served=0"
+    for retries in any one_for_ten; do
+        assert_line "budget: retries=$retries server=flaky requests=1000 attempts=1050 per_request=1.05 served=1000"
+    done
+}
