@@ -32,54 +32,16 @@
  */
 #include <inttypes.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../../common/exit_codes.h"
+#include "pauses.h"
 
 #define MOST 128        /* clients */
 #define SERVICE_US 1000 /* for one request; times here are played, in us */
-#define PAUSE_US 10000
-#define DOUBLINGS 6
 #define REQUESTS 1000
 #define TRIES 4 /* for each of them, if the budget allows */
-
-static uint64_t state; /* of the random numbers, xorshift64* */
-
-/* From 0 to limit. The same seed gives the same numbers everywhere. */
-static int64_t draw(int64_t limit)
-{
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return (int64_t)(state * UINT64_C(0x2545f4914f6cdd1d) >> 33) % (limit + 1);
-}
-
-/* How long to pause after so many refusals, from 1 on. */
-static int64_t fixed(int refusals)
-{
-    (void)refusals;
-    return PAUSE_US;
-}
-
-static int64_t exponential(int refusals)
-{
-    int doublings = refusals - 1 < DOUBLINGS ? refusals - 1 : DOUBLINGS;
-
-    return (int64_t)PAUSE_US << doublings;
-}
-
-static int64_t jitter(int refusals)
-{
-    return draw(exponential(refusals));
-}
-
-static const struct way {
-    const char *name;
-    int64_t (*pause)(int refusals);
-} ways[] = {{"fixed", fixed}, {"exponential", exponential}, {"jitter", jitter}};
-#define WAYS (sizeof ways / sizeof ways[0])
 
 struct client {
     int64_t comes_at; /* INT64_MAX when it has been served */
@@ -146,8 +108,8 @@ int main(int argc, char *argv[])
 {
     static const int counts[] = {2, 8, 32, MOST};
     char first[] = "1", *rest;
-    state = strtoull(argc > 1 ? argv[1] : first, &rest, 10);
-    if (argc > 2 || *rest != '\0' || state == 0) {
+    random_state = strtoull(argc > 1 ? argv[1] : first, &rest, 10);
+    if (argc > 2 || *rest != '\0' || random_state == 0) {
         fputs("usage: backoff [SEED]\n"
               "  SEED  of the random pauses, 1 or more, default 1\n",
               stderr);

@@ -475,3 +475,16 @@ simulated() {
         assert_line "budget: retries=$retries server=flaky requests=1000 attempts=1050 per_request=1.05 served=1000"
     done
 }
+
+@test "with each way to pause all clients get in, and no pause is too short" {
+    for clients in 1 5; do
+        run -0 backoff_for_real $clients
+        number=1
+        for way in fixed exponential jitter; do
+            assert_line --index $number --partial "$way: got_in=$clients "
+            assert_line --index $number --partial " early=0 "
+            assert_at_least "$clients" "$(field attempts "${lines[number]}")"
+            number=$((number + 1))
+        done
+    done
+}
