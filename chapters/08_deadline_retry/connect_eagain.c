@@ -8,8 +8,8 @@
  * EINPROGRESS is deceived: poll() answers at once, and SO_ERROR that all is
  * well; but send() says that we are not connected.
  *
- * SO_SNDTIMEO makes a blocking connect() wait for room, and limits it. (Or
- * ask again, pause, ask again, until the deadline, as for a lock file.)
+ * A blocking connect() waits for room, and SO_SNDTIMEO limits that. (Or ask,
+ * pause, and ask again, until the deadline, as for a lock file.)
  *
  *     $ cc connect_eagain.c -o connect_eagain
  *     $ ./connect_eagain
