@@ -8,7 +8,7 @@
  * shorter than it was to be.
  *
  * Each client starts its random numbers with a seed of its own. Children that
- * inherit one seed draw the same pauses, and jitter parts nobody.
+ * inherit one seed draw the same pauses, and only the scheduler parts them.
  *
  *     $ cc backoff_for_real.c -o backoff_for_real
  *     $ ./backoff_for_real

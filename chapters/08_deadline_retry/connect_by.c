@@ -1,7 +1,7 @@
 /*
  * connect_by - a connect with a deadline.
  *
- * Whom nobody answers waits in connect() until the kernel gives up, which is
+ * A connect() that nobody answers waits until the kernel gives up, which is
  * minutes. So connect a nonblocking socket: the answer is EINPROGRESS, and
  * poll() says when there is more to know. Writable does not mean connected:
  * SO_ERROR tells how it went. When the deadline has come the attempt goes on
@@ -30,7 +30,7 @@
 /* Returns 0, or why we are not connected: ETIMEDOUT if the time is over. */
 static int connect_by(int fd, int64_t deadline)
 {
-    struct pollfd more = {.fd = fd, .events = POLLOUT};
+    struct pollfd news = {.fd = fd, .events = POLLOUT};
     int error, ready = 0;
     socklen_t length = sizeof error;
 
@@ -41,7 +41,7 @@ static int connect_by(int fd, int64_t deadline)
     while (ready <= 0) {
         int64_t left = deadline - now_ns();
         int ms = left > 0 ? (int)((left - 1) / NS_PER_MS + 1) : 0;
-        ready = poll(&more, 1, ms);
+        ready = poll(&news, 1, ms);
         if (ready == -1 && errno != EINTR)
             err(EXIT_FAILURE, "poll");
         if (ready <= 0 && left <= 0)

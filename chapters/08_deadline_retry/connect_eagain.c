@@ -1,19 +1,19 @@
 /*
- * connect_eagain - a full backlog of AF_UNIX says EAGAIN, and poll() is no help.
+ * connect_eagain - a full backlog of AF_UNIX says EAGAIN: nothing to poll for.
  *
  * The server is on the same machine, and its queue of connections, the
  * backlog, is full. A nonblocking socket of TCP says EINPROGRESS then, and the
  * connection may yet come about. A socket of AF_UNIX says EAGAIN: nothing is
  * on its way, and nobody will tell when there is room. Who takes it for
  * EINPROGRESS is deceived: poll() answers at once, and SO_ERROR that all is
- * well; but send() says that we are not connected.
+ * well. Only POLLHUP beside POLLOUT says that it is not; and send() does.
  *
  * A blocking connect() waits for room, and SO_SNDTIMEO limits that. (Or ask,
  * pause, and ask again, until the deadline, as for a lock file.)
  *
  *     $ cc connect_eagain.c -o connect_eagain
  *     $ ./connect_eagain
- *     client: answer=EAGAIN poll=at_once so_error=0 send=ENOTCONN
+ *     client: answer=EAGAIN poll=POLLOUT|POLLHUP so_error=0 send=ENOTCONN
  *     client: answer=EAGAIN so_sndtimeo_ms=100 waited_ms=102
  *
  * See also: connect(2), listen(2), poll(2), socket(7), unix(7), connect_by.
@@ -43,21 +43,22 @@ static void ignore_eagain(void)
     int error, fd = open_socket(SOCK_NONBLOCK);
     socklen_t length = sizeof error;
     see_eagain(fd);
-    struct pollfd more = {.fd = fd, .events = POLLOUT};
-    int ready = poll(&more, 1, AMPLE / NS_PER_MS);
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
 
-    if (ready == -1)
+    if (poll(&room, 1, AMPLE / NS_PER_MS) == -1)
         err(EXIT_FAILURE, "poll");
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == -1)
         err(EXIT_FAILURE, "getsockopt");
-    printf("client: answer=EAGAIN poll=%s so_error=%d",
-           ready == 1 ? "at_once" : "timed_out", error);
+    printf("client: answer=EAGAIN poll=%s%s so_error=%d",
+           room.revents & POLLOUT ? "POLLOUT" : "timed_out",
+           room.revents & POLLHUP ? "|POLLHUP" : "", error);
     if (send(fd, "", 1, MSG_NOSIGNAL) == 1 || errno != ENOTCONN)
         err(EXIT_FAILURE, "send");
     printf(" send=ENOTCONN\n");
     close(fd);
 }
 
+/* A signal ends it with EINTR, and asked again the limit begins anew. */
 static void connect_with_timeout(int64_t limit)
 {
     struct timeval timeout = {

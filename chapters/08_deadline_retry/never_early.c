@@ -6,9 +6,9 @@
  * promises. The kernel may wait a little for other timers, to wake the
  * processor once for all of them, and then you must be given a processor.
  *
- * We wait 200 times in semtimedop(), and as often in clock_nanosleep(), the
- * best sleep that there is: idle, and then beside four processes that do
- * nothing but count. What follows is a histogram: how many waits were late by
+ * We wait 200 times in semtimedop(), and as often in clock_nanosleep(), which
+ * is told when to end: idle, and then beside four processes that do nothing
+ * but count. What follows is a histogram: how many waits were late by
  * so much, up to the next line's.
  *
  *     $ cc never_early.c -o never_early
@@ -112,7 +112,7 @@ static pid_t start_load(const int there[2])
     pid_t load = fork_helper("load");
     if (load > 0)
         return load;
-    alarm(10); /* should nobody end it */
+    alarm(60); /* should nobody end it */
     if (write(there[1], "", 1) == -1)
         err(EXIT_FAILURE, "write");
     close(there[1]);

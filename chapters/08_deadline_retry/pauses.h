@@ -9,7 +9,7 @@
 #define PAUSE_US 10000
 #define DOUBLINGS 6
 
-static uint64_t random_state; /* the seed; xorshift64* */
+static uint64_t random_state = 1; /* the seed, not 0; xorshift64* */
 
 /* From 0 to limit. The same seed gives the same numbers everywhere. */
 static inline int64_t draw(int64_t limit)

@@ -113,7 +113,10 @@ static void play(const struct way *way, int64_t limit)
     sigprocmask(SIG_UNBLOCK, &term, NULL);
     printf("waiter: %s way=%s waits=%d last=%s waited_ms=%" PRId64 "\n",
            stop ? "stopped" : "timed_out", way->name, waits,
-           rc == -1 ? "EINTR" : "timed_out", waited / NS_PER_MS);
+           waits == 0 ? "none"
+           : rc == -1 ? "EINTR"
+                      : "timed_out",
+           waited / NS_PER_MS);
 }
 
 int main(int argc, char *argv[])

@@ -56,7 +56,7 @@ blows() {
         blows "$program"
     done >"$cases"
     # They mostly wait, so many run side by side.
-    "${isolate[@]}" xargs -P 16 -L 1 strike <"$cases" >"$said" 2>&1 3>&- || true
+    "${isolate[@]}" xargs -P "$((4 * $(nproc)))" -L 1 strike <"$cases" >"$said" 2>&1 3>&- || true
 
     local faults
     faults=$(grep -vE ': (nothing left behind|no such moment or process)$' "$said" || true)
