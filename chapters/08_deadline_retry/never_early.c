@@ -8,17 +8,16 @@
  *
  * We wait 200 times in semtimedop(), and as often in clock_nanosleep(), which
  * is told when to end: idle, and then beside four processes that do nothing
- * but count. What follows is a histogram: how many waits were late by
- * so much, up to the next line's.
+ * but count. Each line is a histogram: so many were late by less than 100 us,
+ * by less than 1 ms, by less than 10 ms, and by more.
  *
  *     $ cc never_early.c -o never_early
  *     $ ./never_early
  *     waiter: waiting limit_us=300 set=7
- *     semtimedop: load=0 waits=200 early=0 median_us=65 latest_us=140
- *     clock_nanosleep: load=0 waits=200 early=0 median_us=63 latest_us=1203
- *     late: load=0 from_us=0 semtimedop=3 clock_nanosleep=4
- *     late: load=0 from_us=50 semtimedop=190 clock_nanosleep=188
- *     ...
+ *     semtimedop: load=0 early=0 below_100us=191 below_1ms=8 below_10ms=1 ...
+ *     clock_nanosleep: load=0 early=0 below_100us=190 below_1ms=10 ...
+ *     semtimedop: load=4 early=0 below_100us=185 below_1ms=13 below_10ms=2 ...
+ *     clock_nanosleep: load=4 early=0 below_100us=183 below_1ms=14 ...
  *
  * See also: semop(2), clock_nanosleep(2), time(7), prctl(2).
  */
@@ -40,8 +39,8 @@
 #include "../../common/exit_codes.h"
 #include "../../common/guard.h"
 #include "../../common/helper.h"
-#include "lateness.h"
 
+#define WAITS 200
 #define LOAD 4
 #define PATIENCE NS_PER_SEC /* on a very busy machine we wait less often */
 
@@ -79,31 +78,31 @@ static const struct way {
     {"clock_nanosleep", sleep_until},
 };
 
-static void measure(const struct way *way, int64_t limit, struct waits *waits)
+/* Wait so often, and tell how late the waits were. */
+static void measure(const struct way *way, int64_t limit, int load)
 {
-    int64_t start = now_ns(), last = start + PATIENCE;
+    static const int64_t below[] = {100 * NS_PER_US, NS_PER_MS, 10 * NS_PER_MS};
+    int count[4] = {0}, waits = 0, early = 0;
+    int64_t start = now_ns(), last = start + PATIENCE, latest = 0;
 
-    for (waits->count = 0; waits->count < WAITS && start < last;) {
+    while (waits < WAITS && start < last) {
         bool is_over = way->wait(start, limit);
-        int64_t end = now_ns();
-        if (is_over)
-            waits->late[waits->count++] = end - start - limit;
+        int64_t end = now_ns(), late = end - start - limit;
+        int row = 0;
         start = end;
+        if (!is_over)
+            continue;
+        waits++;
+        early += late < 0;
+        latest = late > latest ? late : latest;
+        while (row < 3 && late >= below[row])
+            row++;
+        count[row] += late >= 0;
     }
-}
-
-static void measure_both(int64_t limit, int load)
-{
-    static struct waits waits[2];
-
-    for (int i = 0; i < 2; i++) {
-        measure(&ways[i], limit, &waits[i]);
-        tell(ways[i].name, load, &waits[i]);
-    }
-    for (size_t row = 0; row < ROWS; row++)
-        printf("late: load=%d from_us=%" PRId64 " %s=%d %s=%d\n", load,
-               from_us[row], ways[0].name, count_from(&waits[0], row),
-               ways[1].name, count_from(&waits[1], row));
+    printf("%s: load=%d early=%d below_100us=%d below_1ms=%d below_10ms=%d"
+           " more=%d waits=%d latest_us=%" PRId64 "\n",
+           way->name, load, early, count[0], count[1], count[2], count[3],
+           waits, latest / NS_PER_US);
 }
 
 /* It says that it is there, and then wants all of a processor. */
@@ -137,7 +136,8 @@ static void measure_loaded(int64_t limit)
             err(EXIT_FAILURE, "read");
     }
     close(there[0]);
-    measure_both(limit, LOAD);
+    measure(&ways[0], limit, LOAD);
+    measure(&ways[1], limit, LOAD);
     for (int i = 0; i < LOAD; i++)
         if (kill(load[i], SIGKILL) == -1 || waitpid(load[i], &status, 0) == -1)
             err(EXIT_FAILURE, "waitpid");
@@ -160,7 +160,8 @@ int main(int argc, char *argv[])
     setlinebuf(stdout); /* readable while we wait, and empty at fork() */
     printf("waiter: waiting limit_us=%" PRId64 " set=%d\n", limit / NS_PER_US,
            set);
-    measure_both(limit, 0);
+    measure(&ways[0], limit, 0);
+    measure(&ways[1], limit, 0);
     measure_loaded(limit);
     return EXIT_SUCCESS;
 }
