@@ -218,3 +218,43 @@ gone() {
     assert_line --index 2 --partial \
         "watchdog: reaped killed=group count=1 pipe=ended "
 }
+
+# called WORKER: how roll_call's last look was answered by one of them.
+called() {
+    line=$(grep "^watchdog: called worker=$1 " <<<"$output") || fail "$output"
+    answer=$(field answer "$line")
+}
+
+@test "a worker is missing after its own number of stale looks, not before" {
+    lens '' roll_call 40ms
+    called writer
+    assert_equal "$answer $(field stale "$line")" "missing 5"
+    # The first look sees what it has done; then there are five.
+    run grep -c ' end nanosleep limit=40ms = 0' "$trace"
+    assert_output 6
+}
+
+@test "a worker with a long piece of work has more patience, and is present" {
+    run -0 roll_call 10ms
+    called archiver
+    assert_equal "$answer" present
+}
+
+@test "a worker that has signed off is not called" {
+    run -0 roll_call 10ms
+    called cleaner
+    assert_equal "$answer $(field stale "$line")" "excused 0"
+}
+
+@test "the board tells what the missing worker was at when it got stuck" {
+    run -0 roll_call 10ms
+    assert_line "watchdog: last_words worker=writer finished=3 doing=flushing"
+}
+
+@test "only who is missing is killed, and the others end by themselves" {
+    lens '' roll_call 10ms
+    assert_line "watchdog: killed worker=writer"
+    assert_line "watchdog: sent_home workers=3"
+    run grep -c ' end kill ' "$trace"
+    assert_output 1
+}
