@@ -258,3 +258,82 @@ called() {
     run grep -c ' end kill ' "$trace"
     assert_output 1
 }
+
+# supervised [ARG...]: run supervise, and read into said what it said.
+supervised() {
+    run supervise "$@"
+    [[ $status -ne 77 ]] || no_pidfd
+    assert_equal "$status" 0
+    said=$output
+}
+
+@test "a worker that has failed is restarted, and one that is done is not" {
+    supervised 10ms
+    run -0 sed -n '1,/ done /p' <<<"$said"
+    assert_equal "$(grep -c ' started job=flaky ' <<<"$output")" 3
+    assert_line --index 1 "supervisor: ended how=exited:111"
+    assert_line --index 6 "supervisor: ended how=exited:0"
+    assert_line --index 7 "supervisor: done job=flaky"
+}
+
+@test "a late worker is ended at its limit, not before, and restarted" {
+    supervised 10ms
+    run -0 sed -n '/ late attempt=2$/,+2p' <<<"$said"
+    assert_line --index 1 "supervisor: ended how=killed:$(kill -l KILL)"
+    assert_line --index 2 --partial "supervisor: started job=flaky attempt=3 "
+    assert_at_least 150 "$(field since_last_ms "${lines[2]}")"
+}
+
+@test "from start to start there is a pause at least, however soon it fails" {
+    supervised 70ms
+    run -0 grep -E ' started .* attempt=([^1])' <<<"$said"
+    assert_equal "${#lines[@]}" 5
+    for line in "${lines[@]}"; do
+        assert_at_least 70 "$(field since_last_ms "$line")"
+    done
+}
+
+@test "three restarts in a window are allowed, and then it gives up" {
+    supervised 1ms 3600s
+    assert_equal "$(grep -c ' started job=broken ' <<<"$said")" 4
+    assert_equal "$(grep -c '^supervisor: gave_up job=broken$' <<<"$said")" 1
+}
+
+@test "restarts that are outside of the window do not count" {
+    # When the fourth one is wanted, the first is three pauses old, or older.
+    supervised 30ms 60ms
+    run -0 grep -A 1 ' started job=broken attempt=7 ' <<<"$said"
+    assert_line --index 1 "supervisor: ended how=exited:0"
+    run ! grep gave_up <<<"$said"
+}
+
+@test "a supervisor that is asked to stop ends the worker, and restarts none" {
+    supervised 10ms
+    run -0 sed -n '/ asked_to_stop/,$p' <<<"$said"
+    assert_line --index 1 "supervisor: ended how=killed:$(kill -l TERM)"
+    assert_line --index 2 "supervisor: stopped job=service"
+    assert_equal "${#lines[@]}" 3
+}
+
+# read_line: read the next line of what $said is open to into line and lines.
+read_line() {
+    IFS= read -r -t "$((20 * ${KIT_TIME_SCALE:-1}))" -u "$said" line &&
+        lines+=("$line")
+}
+
+@test "while a supervisor pauses it can be asked to stop, too" {
+    exec {said}< <(exec "$KIT_BUILD/chapters/09_watchdog/supervise" 3600s 3>&-)
+    pid=$!
+    lines=() line=
+    while [[ $line != "supervisor: ended "* ]]; do
+        read_line || break
+    done
+    [[ $line == "supervisor: ended "* ]] || no_pidfd
+    kill -TERM "$pid" # the next start is an hour away
+    while read_line; do :; done
+    kill -KILL "$pid" 2>/dev/null || true # if it has not listened
+    assert_equal "${lines[1]-}" "supervisor: ended how=exited:111"
+    assert_equal "${lines[2]-}" "supervisor: asked_to_stop"
+    assert_equal "${lines[3]-}" "supervisor: stopped job=flaky"
+    assert_equal "${#lines[@]}" 4
+}
