@@ -3,6 +3,7 @@
 setup() {
     load ../helpers
     use chapters/09_watchdog
+    unset NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID
 }
 
 # Whatever a test was about: the set that the program named must be gone.
@@ -336,4 +337,156 @@ read_line() {
     assert_equal "${lines[2]-}" "supervisor: asked_to_stop"
     assert_equal "${lines[3]-}" "supervisor: stopped job=flaky"
     assert_equal "${#lines[@]}" 4
+}
+
+# limit USEC PID [READER]: what notify_watchdog, or another program, reads from
+# WATCHDOG_USEC and WATCHDOG_PID, where "unset" is none, and "own" its own pid.
+limit() {
+    # shellcheck disable=SC2016 # that shell is to expand it
+    run sh -c '
+        [ "$1" = unset ] || export WATCHDOG_USEC="$1"
+        [ "$2" = unset ] || export WATCHDOG_PID="$2"
+        [ "$2" != own ] || WATCHDOG_PID=$$
+        NOTIFY_SOCKET=@kit/nobody exec "$0" 1us 1' \
+        "${3:-$KIT_BUILD/chapters/09_watchdog/notify_watchdog}" "$1" "$2"
+    said="$status ${lines[0]-}"
+}
+
+@test "a limit counts if WATCHDOG_PID is unset, or is the service's own" {
+    for pid in unset own; do
+        limit 3000000 "$pid"
+        assert_equal "$said" "0 service: started watchdog=on limit_us=3000000"
+    done
+    for pid in 1 4194304 2147483647; do
+        limit 3000000 "$pid"
+        assert_equal "$said" "0 service: started watchdog=off limit_us=0"
+    done
+    limit unset own
+    assert_equal "$said" "0 service: started watchdog=off limit_us=0"
+}
+
+@test "a limit or a pid that makes no sense is bad, and the service goes on" {
+    local too_large=18446744073709551615
+    for usec in "" 0 -1 3s soon 1.5 $too_large ${too_large}0; do
+        limit "$usec" unset
+        assert_equal "$said" "0 service: started watchdog=bad limit_us=0"
+    done
+    for pid in "" 0 -1 me 1x 2147483648 $too_large; do
+        limit 3000000 "$pid"
+        assert_equal "$said" "0 service: started watchdog=bad limit_us=0"
+    done
+}
+
+@test "libsystemd reads the limit as we do, but for numbers that nobody writes" {
+    local theirs=$BATS_TEST_TMPDIR/theirs
+    cc -x c -o "$theirs" - -l:libsystemd.so.0 2>/dev/null <<'C' ||
+#include <inttypes.h>
+#include <stdio.h>
+int sd_watchdog_enabled(int unset_environment, uint64_t *usec); /* systemd/sd-daemon.h */
+int main(void)
+{
+    uint64_t usec = 0;
+    int answer = sd_watchdog_enabled(0, &usec);
+    printf("service: started watchdog=%s limit_us=%" PRIu64 "\n",
+           answer > 0 ? "on" : answer < 0 ? "bad" : "off", usec);
+    return 0;
+}
+C
+        skip "no libsystemd to compare with"
+    local usec pid ours max=18446744073709551615
+    while read -r usec pid; do
+        [[ $usec != empty ]] || usec=
+        [[ $pid != empty ]] || pid=
+        limit "$usec" "$pid"
+        ours=$said
+        limit "$usec" "$pid" "$theirs"
+        assert_equal "USEC=$usec PID=$pid: $ours" "USEC=$usec PID=$pid: $said"
+    done <<END
+unset unset
+unset own
+unset me
+empty unset
+0 unset
+1 unset
+3000000 unset
+${max%5}4 unset
+$max unset
+${max}0 unset
+-1 unset
+3s unset
+1.5 unset
+soon 1
+3000000 own
+3000000 empty
+3000000 0
+3000000 1
+3000000 -1
+3000000 me
+3000000 1x
+3000000 2147483647
+3000000 2147483648
+3000000 $max
+END
+    # It also takes 010 as 8, 0x10 as 16, " 5" and +5.
+    for usec in 010 0x10 " 5" +5; do
+        limit "$usec" unset
+        assert_equal "$said" "0 service: started watchdog=bad limit_us=0"
+    done
+}
+
+# serve USEC [ARG...]: run notify_watchdog with this limit and no manager.
+serve() {
+    NOTIFY_SOCKET=@kit/nobody WATCHDOG_USEC=$1 run -0 notify_watchdog "${@:2}"
+    pings=$(field pings "${lines[1]}")
+}
+
+@test "a heartbeat is sent after a piece of work when half the limit is over" {
+    serve 40000 20ms 4
+    assert_equal "$pings" 4
+    assert_at_least 80 "$(field last_ping_ms "${lines[1]}")"
+    # Pieces that are shorter: not sooner than half of it after the last one.
+    serve 40000 3ms 20
+    assert_at_least 1 "$pings"
+    assert_at_least $((20 * pings)) "$(field last_ping_ms "${lines[1]}")"
+}
+
+@test "without a limit, or with a very long one, no heartbeat is sent" {
+    for usec in 0 18446744073709551614; do
+        serve "$usec" 1us 9
+        assert_equal "$pings" 0
+    done
+}
+
+@test "a manager that does not read costs notes, and never a wait" {
+    lens '' notify_watchdog 1ms 2
+    assert_line "stage: stopped manager"
+    line=$(grep "errno=EAGAIN" <<<"$output") || fail "$output"
+    assert_at_least 1 "$(field after "$line")"
+    # The lens writes a begin for each call that may wait.
+    run ! grep -q " begin sendmsg " "$trace"
+}
+
+@test "a manager that is gone, or never was, is no failure of the service" {
+    run -0 notify_watchdog 1ms 2
+    assert_line "service: not_sent errno=ECONNREFUSED after=0"
+    for socket in @kit/nobody "$BATS_TEST_TMPDIR/no-such-socket"; do
+        NOTIFY_SOCKET=$socket run -0 notify_watchdog 1us 2
+        assert_line --partial " barrier=not_sent "
+    done
+}
+
+@test "a barrier is answered when all notes before it are read" {
+    lens '' notify_watchdog
+    said=$(grep -A 2 "^manager: read STOPPING=1" <<<"$output")
+    assert_regex "$said" "1.manager: read BARRIER=1 descriptor=1.service: ended .* barrier=read "
+    # It was asked about a descriptor that hangs up, and for 5 s at most.
+    run grep -c ' end poll .* limit=5s = 1' "$trace"
+    assert_output 1
+}
+
+@test "an address is a path or begins with @, and no other makes sense" {
+    for socket in run/notify vsock:2:1 / @ "" "@$(printf '%0120d' 0)"; do
+        NOTIFY_SOCKET=$socket run -1 notify_watchdog 1us 1
+        assert_output "notify_watchdog: NOTIFY_SOCKET: Invalid argument"
+    done
 }
