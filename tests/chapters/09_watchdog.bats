@@ -490,3 +490,147 @@ serve() {
         assert_output "notify_watchdog: NOTIFY_SOCKET: Invalid argument"
     done
 }
+
+# manage STATUS [ARG...]: run notify_manager, which exits so, and keep what it
+# has read from the service in notes, a line each.
+manage() {
+    run notify_manager "${@:2}"
+    [[ $status -ne 77 ]] || no_pidfd
+    [[ $status -eq $1 ]] || fail "exit code $status: $output"
+    notes=$(sed -n 's/^manager: read //p' <<<"$output")
+}
+
+# build_sender: make $sender, a program that sends notes by hand. Its arguments
+# are pairs: a number of descriptors, and the text that goes with them.
+build_sender() {
+    sender=$BATS_TEST_TMPDIR/sender
+    cc -x c -o "$sender" - <<'C'
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+int main(int argc, char *argv[])
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    const char *name = getenv("NOTIFY_SOCKET");
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    memcpy(to.sun_path, name, strlen(name));
+    if (name[0] == '@')
+        to.sun_path[0] = 0;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        size_t size = sizeof(int) * (size_t)atoi(argv[i]);
+        char room[256] __attribute__((aligned(8))) = {0};
+        struct iovec data = {argv[i + 1], strlen(argv[i + 1])};
+        struct msghdr note = {&to, 0, &data, 1, room, CMSG_SPACE(size), 0};
+        note.msg_namelen = 2 + strlen(name) + (name[0] == '/');
+        CMSG_FIRSTHDR(&note)->cmsg_level = SOL_SOCKET;
+        CMSG_FIRSTHDR(&note)->cmsg_type = SCM_RIGHTS;
+        CMSG_FIRSTHDR(&note)->cmsg_len = CMSG_LEN(size); /* of stdin */
+        if (size == 0)
+            note.msg_controllen = 0;
+        if (sendmsg(fd, &note, 0) == -1)
+            return 1;
+    }
+    return 0;
+}
+C
+}
+
+@test "a service that is silent for the limit is late, and not before" {
+    manage 3 90ms
+    assert_equal "$notes" $'READY=1\nSTATUS=working\nWATCHDOG=1'
+    line=$(grep "^manager: late " <<<"$output")
+    assert_regex "$line" "reason=silent "
+    assert_at_least 90 "$(field silent_ms "$line")"
+    assert_line "manager: ended how=killed:$(kill -l ABRT)"
+}
+
+@test "a service that ignores SIGABRT is killed after a grace" {
+    build_sender
+    manage 3 20ms "trap '' ABRT; '$sender' 0 READY=1; exec sleep 3600"
+    assert_line --partial "manager: late reason=silent "
+    assert_line "manager: ended how=killed:$(kill -l KILL)"
+}
+
+@test "notify_watchdog's notes, heartbeats and barrier arrive at both addresses" {
+    local program=$KIT_BUILD/chapters/09_watchdog/notify_watchdog
+    for address in path abstract; do
+        manage 0 3600s "WATCHDOG_USEC=2000 exec '$program' 1ms 2" "$address"
+        assert_line "service: started watchdog=on limit_us=2000"
+        assert_line --partial "service: ended pings=2 barrier=read "
+        assert_equal "$(tr '\n' ' ' <<<"$notes")" "READY=1 STATUS=working \
+WATCHDOG=1 WATCHDOG=1 STOPPING=1 BARRIER=1 descriptor=1 "
+    done
+}
+
+@test "the service is told its own limit and its own pid" {
+    local program=$KIT_BUILD/chapters/09_watchdog/notify_watchdog
+    manage 0 3600s "exec '$program' 1us 1"
+    assert_line "service: started watchdog=on limit_us=3600000000"
+    manage 0 3600s "'$program' 1us 1; true" # a child of the service
+    assert_line "service: started watchdog=off limit_us=0"
+}
+
+@test "the real systemd-notify is understood, and its barrier is answered" {
+    command -v systemd-notify >/dev/null ||
+        skip "systemd-notify, of the package systemd, is not installed"
+    for address in path abstract; do
+        manage 0 3600s "systemd-notify --ready --status='half done' WATCHDOG=1" \
+            "$address"
+        assert_line "manager: read READY=1"
+        assert_line "manager: read STATUS=half done"
+        assert_line "manager: read WATCHDOG=1"
+        assert_line "manager: ended how=exited:0"
+    done
+}
+
+@test "a service may set another limit, and say that it is over now" {
+    build_sender
+    manage 3 3600s "'$sender' 0 READY=1 0 WATCHDOG_USEC=70000; exec sleep 3600"
+    line=$(grep "^manager: late reason=silent " <<<"$output") || fail "$output"
+    assert_at_least 70 "$(field silent_ms "$line")"
+    manage 3 3600s "'$sender' 0 READY=1 0 WATCHDOG=trigger; exec sleep 3600"
+    assert_line --partial "manager: late reason=trigger "
+}
+
+@test "notes that make no sense are ignored, and unknown keys are no mistake" {
+    build_sender
+    export bell=$'BELL=\a\nSTATUS=so' long
+    printf -v long '%05000d' 0
+    manage 0 3600s "'$sender' 0 X_OURS=1 0 nonsense 0 '' 2 TWO=2 1 ONE=1 \
+        0 WATCHDOG_USEC=0 0 \"\$long\" 0 \"\$bell\""
+    assert_equal "$notes" "X_OURS=1
+nonsense
+ONE=1 descriptor=1
+WATCHDOG_USEC=0
+BELL=?
+STATUS=so"
+    assert_equal "$(grep -c '^manager: ignored reason=not_a_note$' <<<"$output")" 2
+}
+
+@test "a note of another user is ignored" {
+    [[ $(id -u) -eq 0 ]] || skip "only root can be two users"
+    command -v setpriv >/dev/null || skip "setpriv is not installed"
+    build_sender
+    local place # where that user gets to, too
+    place=$(mktemp -d)
+    chmod 755 "$place" && mv "$sender" "$place/sender"
+    run notify_manager 3600s \
+        "setpriv --reuid=65534 --clear-groups '$place/sender' 0 READY=1"
+    rm -r "$place"
+    [[ $status -ne 77 ]] || no_pidfd
+    assert_equal "$status" 0
+    assert_line "manager: ignored reason=other_user"
+    run ! grep "^manager: read " <<<"$output"
+}
+
+@test "what a service leaves behind ends with it, and a failure is said so" {
+    local alive=$BATS_TEST_TMPDIR/alive end=0
+    mkfifo "$alive"
+    exec {hangs_up}< <(exec cat "$alive" 3>&-)
+    manage 1 3600s "exec 9>'$alive'; sleep 3600 >&9 2>&9 3>&- & exit 7"
+    assert_line "manager: ended how=exited:7"
+    # 1 is the end: nobody has the pipe open any more.
+    read -r -t "$((20 * ${KIT_TIME_SCALE:-1}))" -u "$hangs_up" || end=$?
+    assert_equal "$end" 1
+}
