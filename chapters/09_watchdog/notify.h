@@ -41,6 +41,34 @@ static inline socklen_t notify_address(const char *name, struct sockaddr_un *at)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 }
 
+/*
+ * A socket to read notes from, at this path, or with NULL at an abstract
+ * address that nobody else has: the kernel chooses one. NOTIFY_SOCKET names it.
+ */
+static inline int open_notes(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    socklen_t length = sizeof at.sun_family; /* no name: choose one */
+    char name[sizeof at.sun_path + 1] = "";
+
+    int notes = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (notes == -1)
+        err(EXIT_FAILURE, "socket");
+    if (path)
+        length = notify_address(path, &at);
+    if (bind(notes, (struct sockaddr *)&at, length) == -1)
+        err(EXIT_FAILURE, "bind");
+    length = sizeof at;
+    if (getsockname(notes, (struct sockaddr *)&at, &length) == -1)
+        err(EXIT_FAILURE, "getsockname");
+    memcpy(name, at.sun_path, length - offsetof(struct sockaddr_un, sun_path));
+    if (!path)
+        name[0] = '@'; /* where the 0 is */
+    if (setenv("NOTIFY_SOCKET", name, 1) == -1)
+        err(EXIT_FAILURE, "setenv");
+    return notes;
+}
+
 /* A number from 1 on: digits only, and none that begins with 0. */
 static inline bool read_number(const char *text, uint64_t *number)
 {
@@ -73,7 +101,7 @@ static inline bool read_note(int notes, struct note *note)
         err(EXIT_FAILURE, "recvmsg");
     note->text[length] = '\0';
     note->fd = -1;
-    note->sender = (struct ucred){0};
+    note->sender = (struct ucred){.uid = (uid_t)-1}; /* nobody yet */
     struct cmsghdr *h = CMSG_FIRSTHDR(&it);
     for (char *end = room + it.msg_controllen; h && (char *)h < end;
          h = (void *)((char *)h + CMSG_SPACE(h->cmsg_len - CMSG_LEN(0)))) {

@@ -69,31 +69,22 @@ static struct service {
 
 /* ------------------------------------------------------------ The socket */
 
-/* Returns it, bound, and puts its name into NOTIFY_SOCKET. */
-static int open_notes(bool path)
+/* A path is in a scratch directory, which goes away when we are gone. */
+static int open_socket(bool path)
 {
     static char directory[] = "/tmp/notify_manager.XXXXXX";
     char name[64];
-    struct sockaddr_un at;
     int on = 1;
 
-    snprintf(name, sizeof name, "@kit/notify_manager/%d", (int)getpid());
     if (path) {
         if (!mkdtemp(directory))
             err(EXIT_FAILURE, "mkdtemp");
         guard_directory(directory);
         snprintf(name, sizeof name, "%s/notes", directory);
     }
-    socklen_t length = notify_address(name, &at);
-    int notes = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (notes == -1)
-        err(EXIT_FAILURE, "socket");
+    int notes = open_notes(path ? name : NULL);
     if (setsockopt(notes, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1)
-        err(EXIT_FAILURE, "setsockopt");
-    if (bind(notes, (struct sockaddr *)&at, length) == -1)
-        err(EXIT_FAILURE, "bind");
-    if (setenv("NOTIFY_SOCKET", name, 1) == -1)
-        err(EXIT_FAILURE, "setenv");
+        err(EXIT_FAILURE, "setsockopt"); /* the kernel adds who sent it */
     return notes;
 }
 
@@ -280,7 +271,7 @@ int main(int argc, char *argv[])
         return EXIT_USAGE;
     }
     service.limit = argc > 1 ? parse_duration(argv[1]) : 150 * NS_PER_MS;
-    int notes = open_notes(path);
+    int notes = open_socket(path);
 
     setlinebuf(stdout); /* empty at fork() */
     printf("manager: started limit_ms=%" PRId64 "\n",

