@@ -137,7 +137,7 @@ limits() {
 answers() {
     local kept=$BATS_FILE_TMPDIR/which_clock.said
     if [[ ! -s $kept ]]; then
-        run -0 which_clock 600ms
+        run -0 which_clock "$((600 * ${KIT_TIME_SCALE:-1}))ms"
         printf '%s\n' "$output" >"$kept"
     fi
     sed -n "s/^$1: //p" "$kept"
@@ -250,42 +250,53 @@ gives_up() {
     assert_between 0 1941 "$(field left_ms "${lines[1]}")"
 }
 
+# set_clock: how long wall_clock's waits are, in ms, and the step by which it
+# sets the clock: long enough for a signal to come before the wait is over.
+set_clock() {
+    limit=$((300 * ${KIT_TIME_SCALE:-1}))
+    step=$((limit + 50))
+}
+
 @test "the wall clock set forward and a signal: the wait gives up at once" {
-    watch wall_clock 350ms 300ms
-    assert_line --index 2 --partial " clock=wall step_ms=350 signals=1 "
+    set_clock
+    watch wall_clock "${step}ms" "${limit}ms"
+    assert_line --index 2 --partial " clock=wall step_ms=$step signals=1 "
     # The waits before it: two for the first line, one for the second.
-    assert_equal "$(limits | sed -n 4,5p)" $'300000000\nnowait'
+    assert_equal "$(limits | sed -n 4,5p)" "${limit}000000"$'\nnowait'
     # The same by the lens: the program's own step is 0 here.
-    KIT_CLOCK='realtime:+1h@2' watch wall_clock 0s 300ms
-    assert_equal "$(limits | sed -n 1,2p)" $'300000000\nnowait'
+    KIT_CLOCK='realtime:+1h@2' watch wall_clock 0s "${limit}ms"
+    assert_equal "$(limits | sed -n 1,2p)" "${limit}000000"$'\nnowait'
 }
 
 @test "the wall clock set back and a signal: the wait is longer by the step" {
-    run -0 wall_clock 350ms 300ms
-    assert_line --index 4 --partial " clock=wall step_ms=-350 signals=1 "
-    assert_at_least 650 "$(field waited_ms "${lines[4]}")"
-    KIT_CLOCK='realtime:-600ms@2' watch wall_clock 0s 300ms
-    assert_at_least 900 "$(field waited_ms "${lines[0]}")"
-    assert_at_least 300000001 "$(limits | sed -n 2p)"
+    set_clock
+    run -0 wall_clock "${step}ms" "${limit}ms"
+    assert_line --index 4 --partial " clock=wall step_ms=-$step signals=1 "
+    assert_at_least $((limit + step)) "$(field waited_ms "${lines[4]}")"
+    KIT_CLOCK='realtime:-600ms@2' watch wall_clock 0s "${limit}ms"
+    assert_at_least $((limit + 600)) "$(field waited_ms "${lines[0]}")"
+    assert_at_least "${limit}000001" "$(limits | sed -n 2p)"
 }
 
 @test "the wall clock set without a signal: the wait keeps its limit" {
-    watch wall_clock 350ms 300ms
+    set_clock
+    watch wall_clock "${step}ms" "${limit}ms"
     for number in 1 3; do
         assert_line --index $number --partial " signals=0 "
-        assert_at_least 300 "$(field waited_ms "${lines[number]}")"
+        assert_at_least "$limit" "$(field waited_ms "${lines[number]}")"
     done
     # One wait each, between those of the lines with a signal.
     run -0 limits
-    assert_equal "${#lines[@]} ${lines[2]} ${lines[5]}" "10 300000000 300000000"
+    assert_equal "${#lines[@]} ${lines[2]} ${lines[5]}" "10 ${limit}000000 ${limit}000000"
 }
 
 @test "a deadline on the monotonic clock is kept, whatever is set" {
-    watch wall_clock 350ms 300ms
-    assert_line --index 5 --partial " clock=monotonic step_ms=-350 signals=1 "
-    assert_at_least 300 "$(field waited_ms "${lines[5]}")"
+    set_clock
+    watch wall_clock "${step}ms" "${limit}ms"
+    assert_line --index 5 --partial " clock=monotonic step_ms=-$step signals=1 "
+    assert_at_least "$limit" "$(field waited_ms "${lines[5]}")"
     # Its retry was given what was left, and not the step on top of it.
-    assert_between 1 300000000 "$(limits | tail -n 1)"
+    assert_between 1 "${limit}000000" "$(limits | tail -n 1)"
 }
 
 # told WORDS: the lines of asked_twice that begin so, without those words.
