@@ -168,3 +168,22 @@ seats() {
     assert_line --index 3 "finder: rumour cycle=2 threads=anna,bert why=changed"
     assert_equal "${#lines[@]}" 4
 }
+
+@test "who takes both in one call waits with nothing in its hands, in any order" {
+    run -0 all_at_once
+    assert_line --index 0 --partial "first: took_both asked=savings,checking "
+    assert_line --index 1 "bank: opens_gate have=1 wait=1"
+    assert_line --index 2 --partial "second: took_both asked=checking,savings "
+    assert_line --index 3 "bank: ended done=2 of=2 counts=1,1"
+}
+
+@test "who waits for both is overtaken by whoever needs one, until there is a gap" {
+    run -0 all_at_once 6
+    assert_line --index 4 --partial "payer: took account=savings counts=0,1 waiting=0 "
+    for i in 5 7 9; do
+        assert_line --index $i --partial "payer: took account=checking counts=1,0 waiting=1 "
+        assert_line --index $((i + 1)) --partial "payer: took account=savings counts=0,1 waiting=1 "
+    done
+    assert_line --index 11 --partial "patient: took_both "
+    assert_line --index 12 "bank: ended done=1 of=1 overtaken=6 counts=1,1"
+}
