@@ -187,3 +187,58 @@ seats() {
     assert_line --index 11 --partial "patient: took_both "
     assert_line --index 12 "bank: ended done=1 of=1 overtaken=6 counts=1,1"
 }
+
+# checked STORY INVERSIONS LINE...: what the checker says of the story, in order.
+checked() {
+    local story=$1 found=$2
+    run -0 order_check "$story"
+    assert_equal "$(grep -E "^(first|second|third): " <<<"$output")" \
+        "$(printf '%s\n' "${@:3}")"
+    assert_line --regexp "^bank: ended done=([23]) of=\1 inversions=$found$"
+}
+
+@test "an order that is turned round is found in a run in which nobody meets" {
+    checked two 1 \
+        "first: new_order has=savings takes=checking" \
+        "second: new_order has=checking takes=savings" \
+        "second: inversion has=checking takes=savings but=first:savings,checking"
+    # The one has ended when the other begins.
+    lens order_check two
+    run awk '$2 !~ /^0:/ || $5 != "end" { next }
+             $6 == "fork" { if (++running > 1) print "both"; forks++ }
+             $6 == "waitpid" { running-- }
+             END { print forks }' "$trace"
+    assert_output 3 # one is the guardian
+}
+
+@test "it is found, too, where it takes three to close the circle" {
+    checked three 1 \
+        "first: new_order has=savings takes=checking" \
+        "second: new_order has=checking takes=bonds" \
+        "third: new_order has=bonds takes=savings" \
+        "third: inversion has=bonds takes=savings but=first:savings,checking;second:checking,bonds"
+}
+
+@test "it is said before the take that could hang" {
+    KIT_FAULT='0.3/semtimedop:EUCLEAN@2' lens order_check two
+    assert_equal "$status" 1
+    assert_line --partial "second: inversion "
+    assert_line "order_check: semtimedop: Structure needs cleaning"
+}
+
+@test "one order for all, and letting go of one before the next, are no inversion" {
+    checked ordered 0 \
+        "first: new_order has=savings takes=checking" \
+        "second: new_order has=savings takes=bonds" \
+        "third: new_order has=checking takes=bonds"
+    checked in_turn 0
+}
+
+@test "where one that all take first keeps them apart it is a false alarm" {
+    checked guarded 1 \
+        "first: new_order has=vault takes=savings" \
+        "first: new_order has=vault takes=checking" \
+        "first: new_order has=savings takes=checking" \
+        "second: new_order has=checking takes=savings" \
+        "second: inversion has=checking takes=savings but=first:savings,checking"
+}
