@@ -242,3 +242,32 @@ checked() {
         "second: new_order has=checking takes=savings" \
         "second: inversion has=checking takes=savings but=first:savings,checking"
 }
+
+# after_the_death LOCK LINE...: what robust_mutex says of those who come later.
+after_the_death() {
+    run -0 robust_mutex
+    run awk '/ begins / { on = / lock='"$1"' / } on' <<<"$output"
+    assert_line --index 1 "holder: killed sum=90"
+    assert_equal "$(grep -E '^(second|third): ' <<<"$output")" \
+        "$(printf '%s\n' "${@:2}")"
+}
+
+@test "SEM_UNDO lets in the next one, and never says that the holder has died" {
+    after_the_death semaphore "second: got result=0 sum=90" \
+        "third: got result=0 sum=90"
+}
+
+@test "a plain mutex stays locked when its holder is dead" {
+    after_the_death plain "second: refused result=EBUSY" \
+        "third: refused result=EBUSY"
+}
+
+@test "a robust mutex says EOWNERDEAD to the next one, once, if he repairs it" {
+    after_the_death repaired "second: got result=EOWNERDEAD sum=90" \
+        "second: repaired sum=100" "third: got result=0 sum=100"
+}
+
+@test "one that is unlocked and not repaired is lost: ENOTRECOVERABLE" {
+    after_the_death left "second: got result=EOWNERDEAD sum=90" \
+        "third: refused result=ENOTRECOVERABLE"
+}
