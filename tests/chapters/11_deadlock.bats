@@ -271,3 +271,38 @@ after_the_death() {
     after_the_death left "second: got result=EOWNERDEAD sum=90" \
         "third: refused result=ENOTRECOVERABLE"
 }
+
+# watched STORY: what who_blocks_whom says of it, from outside.
+watched() {
+    run who_blocks_whom
+    [[ $status -ne 77 ]] || lacks "a look into one's own children"
+    assert_equal "$status" 0
+    run awk '/ begins / { on = / story='"$1"' / } on' <<<"$output"
+}
+
+@test "from outside one sees what each waits for, and how many do" {
+    watched two
+    assert_line --index 1 "watcher: sees waiter=anna semaphore=checking waiting=1 last=bert"
+    assert_line --index 2 "watcher: sees waiter=bert semaphore=savings waiting=2 last=anna"
+    assert_line --index 3 "watcher: sees waiter=carl semaphore=savings waiting=2 last=anna"
+}
+
+@test "where each has operated last on what it holds the deadlock is found" {
+    watched two
+    assert_line --index 4 "watcher: suspects cycle=anna,bert unchanged=yes"
+    assert_line --index 5 "bank: ended by=kill"
+}
+
+@test "who has only looked is taken for the holder, and a circle is none" {
+    watched passer_by
+    assert_line --index 1 "watcher: sees waiter=bert semaphore=savings waiting=1 last=carl"
+    assert_line --index 2 "watcher: sees waiter=carl semaphore=checking waiting=1 last=bert"
+    assert_line --index 3 "watcher: suspects cycle=bert,carl unchanged=yes"
+    assert_line --index 4 "bank: ended by=itself" # as soon as anna was done
+}
+
+@test "where we may not look into a process that is said, and the exit code is 77" {
+    KIT_FAULT='0/syscall:EPERM@1' lens who_blocks_whom
+    assert_equal "$status" 77
+    assert_line "who_blocks_whom: syscall process_vm_readv: Operation not permitted"
+}

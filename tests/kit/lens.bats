@@ -452,7 +452,8 @@ END
         |get(pid|ppid|tid|uid|itimer|rusage|rlimit|pgrp|sockname)|setrlimit|
         |sig(empty|fill|add|del)set|sigismember|sigprocmask|sigpending|
         |pthread_(self|sigmask|detach|equal|.*attr_.*)|
-        |pthread_(mutex|cond|barrier)_(init|destroy)|sem_getvalue|sysconf|
+        |pthread_(mutex|cond|barrier)_(init|destroy)|pthread_mutex_consistent|
+        |sem_getvalue|sysconf|
         |(open|read|close|rewind)dir|dirfd|(f|l)?stat|isatty|ttyname|
         |sched_yield|clock_getres|nice|getpriority|setpriority|uname|
         |glob(free)?|gnu_dev_.*)$'
