@@ -391,3 +391,50 @@ waits() {
     run -0 semdebug_report --ids=dec log
     assert_line --partial "thread=0012:0034 pid=12 pid_hex=0xC"
 }
+
+# log_of SPELLING BASE: write such a log, and read it.
+log_of() {
+    semdebug_log "$1" >"$1.log"
+    mapfile -t log <"$1.log"
+    run -0 semdebug_report --ids="$2" "$1.log"
+}
+
+@test "a log in any of the spellings is read whole, and comes to one verdict" {
+    local spelling verdict= last=
+    for spelling in windows:hex unix:dec newer:hex; do
+        log_of "${spelling%:*}" "${spelling#*:}"
+        assert_line --index 0 --partial "log: lines=8 records=6 whole=6 wrapped=0 cut=0 unknown_lines=2 "
+        assert_line --partial " reports=6 waiters=2 holders=1 "
+        assert_line --regexp "^  holder: .* pid=$(field holder "${log[0]}") .* reports=6 as=owner$"
+        verdict=$(grep '^  verdict: ' <<<"$output")
+        assert_equal "$verdict" "${last:-$verdict}"
+        last=$verdict
+    done
+    assert_equal "$last" "  verdict: stuck holder: no report names another holder: see what it does"
+    # And they are three.
+    for spelling in 'windows.log [0-9A-F]{4,}:' 'unix.log [0-9]{5,}:' \
+        'newer.log [0-9A-F]{4,}:0001-'; do
+        run grep -cE " THREAD \[${spelling#* }[0-9A-F]{4,}\] " "${spelling% *}"
+        assert_output 6
+    done
+}
+
+@test "each record has a number and a time, and none is missing" {
+    log_of windows hex
+    assert_line "sequence: gaps=0 missing=0 too_late=0 repeated=0 restarts=0"
+    for i in 1 2 3 4 5 6; do
+        [[ ${log[i]} =~ ^sq=\"0000000$i\"\ [0-9]{2}/[0-9]{2}/[0-9]{4}\ [0-9:]{8}\ THREAD ]] ||
+            fail "${log[i]}"
+    done
+    assert_line --index 0 --partial " last=\"${log[6]:14:19}\""
+}
+
+@test "of a wait three slices are told, and the log says how many were left out" {
+    log_of unix dec
+    assert_equal "${log[-1]}" "log: ended records=6 suppressed=4"
+    run sort < <(sed -n 's/.* THREAD \(.*\) WAITING .*/\1/p' unix.log)
+    run uniq -c <<<"$output"
+    assert_equal "${#lines[@]}" 2
+    assert_line --index 0 --regexp "^ *3 "
+    assert_line --index 1 --regexp "^ *3 "
+}
