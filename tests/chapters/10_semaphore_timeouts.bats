@@ -438,3 +438,30 @@ log_of() {
     assert_line --index 0 --regexp "^ *3 "
     assert_line --index 1 --regexp "^ *3 "
 }
+
+@test "the statistic is read from outside, while others write into it" {
+    run -0 sem_stats
+    assert_at_least 10 "$(field changed "${lines[1]}")"
+    assert_line --index 2 --partial "reader: row name=430D acquisitions=2 contended=1 timeouts=2 orphaned=0 "
+    assert_line --index 3 --partial "reader: row name=0A13 acquisitions="
+    assert_at_least 10 "$(field acquisitions "${lines[3]}")"
+}
+
+@test "a row that is half written is not shown, and no copy is torn" {
+    run -0 sem_stats
+    assert_equal "$(field torn "${lines[1]}")" 0
+    assert_line --index 4 "reader: no_row number=2 why=unfinished"
+    refute_line --partial 030B
+}
+
+@test "the waits that ended without success are told as semdebug_report reads them" {
+    run -0 sem_stats
+    assert_line --index 5 "Sem.Timeouts = 430D:2" # no others, for there were none
+    run -0 semdebug_report - <<<"$output"
+    assert_line --partial "timeouts: id=0x430D count=2 "
+}
+
+@test "a process that has no table is told so" {
+    run -1 sem_stats $$
+    assert_output "sem_stats: openat: process $$ has no table"
+}

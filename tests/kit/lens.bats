@@ -455,7 +455,7 @@ END
         |pthread_(mutex|cond|barrier)_(init|destroy)|pthread_mutex_consistent|
         |sem_getvalue|sysconf|
         |(open|read|close|rewind)dir|dirfd|(f|l)?stat|isatty|ttyname|
-        |localtime_r|sched_yield|clock_getres|nice|getpriority|setpriority|uname|
+        |localtime_r|readlinkat|sched_yield|clock_getres|nice|getpriority|setpriority|uname|
         |glob(free)?|gnu_dev_.*)$'
     others=${others//$'|\n        |'/|}
     wrapped=$(nm -D --defined-only "$KIT_BUILD/tools/interpose.so" |
