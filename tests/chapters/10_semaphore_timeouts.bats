@@ -400,7 +400,7 @@ log_of() {
 }
 
 @test "a log in any of the spellings is read whole, and comes to one verdict" {
-    local spelling verdict= last=
+    local spelling verdict='' last=''
     for spelling in windows:hex unix:dec newer:hex; do
         log_of "${spelling%:*}" "${spelling#*:}"
         assert_line --index 0 --partial "log: lines=8 records=6 whole=6 wrapped=0 cut=0 unknown_lines=2 "
