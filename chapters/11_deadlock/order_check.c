@@ -7,15 +7,15 @@
  * another one takes checking before savings.
  *
  * So remember, at each take, what the taker has: that comes before what it
- * takes. The table is in shared memory, and nothing is deleted from it while a
- * story lasts. Where a new entry closes a circle there is no order that all
- * keep to, an inversion, and the checker tells who has taken what before what.
+ * takes. The table is in shared memory, and nothing is deleted from it. Where a
+ * new entry closes a circle there is no order that all keep to, an inversion,
+ * and the checker tells who has taken what before what.
  *
- * In each story the transfers run one after the other, so nobody waits. In the
- * first one, all keep to an order; in the second one, each lets go of one
- * before it takes the next; then come circles of two and of three. The last
- * one is a false alarm: who has the vault first keeps all others away, and no
- * deadlock is possible. The checker knows orders, and not what keeps apart.
+ * In each story the transfers run one after the other, so nobody waits. Two or
+ * three of them are in a circle. In "ordered" all keep to one order, and in
+ * "in_turn" each lets go of one before it takes the next. "guarded" is a false
+ * alarm: who has the vault first keeps all others away, and no deadlock is
+ * possible. The checker knows orders, and not what keeps apart.
  *
  *     $ cc order_check.c -o order_check
  *     $ ./order_check two
@@ -101,7 +101,6 @@ static void play(const struct story *story)
 {
     int count = 0;
 
-    memset(orders, 0, sizeof *orders); /* a new table */
     printf("bank: begins story=%s set=%d\n", story->name, set);
     while (count < 3 && story->transfers[count]) {
         pid_t child = fork_helper(names[count + 1]);
@@ -118,13 +117,13 @@ static void play(const struct story *story)
 
 int main(int argc, char *argv[])
 {
+    const char *name = argc > 1 ? argv[1] : "three";
     size_t story = 0;
-    while (argc == 2 && story < STORIES &&
-           strcmp(argv[1], stories[story].name) != 0)
+    while (story < STORIES && strcmp(name, stories[story].name) != 0)
         story++;
     if (argc > 2 || story == STORIES) {
-        fputs("usage: order_check [ordered|in_turn|two|three|guarded]\n"
-              "  Without a story, all of them.\n",
+        fputs("usage: order_check [three|two|ordered|in_turn|guarded]\n"
+              "  Without a story, it is that of three.\n",
               stderr);
         return EXIT_USAGE;
     }
@@ -141,9 +140,6 @@ int main(int argc, char *argv[])
     map_orders();
 
     setlinebuf(stdout); /* empty at fork() */
-    if (argc > 1)
-        play(&stories[story]);
-    for (; argc == 1 && story < STORIES; story++)
-        play(&stories[story]);
+    play(&stories[story]);
     return EXIT_SUCCESS;
 }
