@@ -11,7 +11,7 @@
  * says so: or else a wait that is told no more looks as if it had ended.
  *
  *     $ cc semdebug_log.c -o semdebug_log
- *     $ ./semdebug_log unix
+ *     $ ./semdebug_log
  *     log: begins spelling=unix slice_ms=10 holder=4711 set=7
  *     sq="00000001" 11/26/2026 20:09:42 THREAD [04714:04714] WAITING FOR RWSEM
  *       0x030B index (@EE100210) (R=0,W=1,WRITER=04711:04711,1STREADER=
@@ -48,8 +48,8 @@ enum { INDEX }; /* the only semaphore of the table */
 static const char *const names[] = {"index"};
 static struct timed_sems *table;
 
-enum spelling { WINDOWS, UNIX, NEWER, SPELLINGS };
-static const char *const spellings[] = {"windows", "unix", "newer"};
+enum spelling { UNIX, WINDOWS, NEWER, SPELLINGS };
+static const char *const spellings[] = {"unix", "windows", "newer"};
 
 #define IDS(thread) (unsigned)(thread).pid, (unsigned)(thread).tid
 
@@ -153,13 +153,13 @@ static void write_log(enum spelling spelling)
 
 int main(int argc, char *argv[])
 {
-    enum spelling spelling = WINDOWS;
+    enum spelling spelling = UNIX;
     while (argc > 1 && spelling < SPELLINGS &&
            strcmp(argv[1], spellings[spelling]) != 0)
         spelling++;
     if (argc > 2 || spelling == SPELLINGS) {
-        fputs("usage: semdebug_log [windows|unix|newer]\n"
-              "  Without a spelling, all of them.\n",
+        fputs("usage: semdebug_log [unix|windows|newer]\n"
+              "  Without a spelling, it is that of unix.\n",
               stderr);
         return EXIT_USAGE;
     }
@@ -167,8 +167,6 @@ int main(int argc, char *argv[])
 
     setlinebuf(stdout); /* empty at fork() */
     table = timed_sems_open(names, 1, quiet);
-    do
-        write_log(spelling);
-    while (argc == 1 && ++spelling < SPELLINGS);
+    write_log(spelling);
     return EXIT_SUCCESS;
 }
