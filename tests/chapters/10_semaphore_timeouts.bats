@@ -465,3 +465,33 @@ log_of() {
     run -1 sem_stats $$
     assert_output "sem_stats: openat: process $$ has no table"
 }
+
+# held HOLDER STAMP LINE...: in these lines session_held reports on the holder,
+# each time later by a period of $ms at least.
+held() {
+    local reports=0 number
+    for number in "${@:3}"; do
+        reports=$((reports + 1))
+        assert_line --index "$number" --regexp "^watcher: held semaphore=session\
+ holder=$1\[[0-9]+\] stamp=$2 reports=$reports for_ms=[0-9]+ state=[a-z]+\
+ taken_at=session_held\.c:[0-9]+$"
+        assert_at_least $((ms * reports)) "$(field for_ms "${lines[number]}")"
+    done
+}
+
+@test "a long hold is told while it lasts, and again, although nobody waits" {
+    local ms=40
+    run -0 session_held ${ms}ms
+    held clerk 1 0 1 2
+}
+
+@test "who takes it over is counted anew, and the end of a hold is told" {
+    local ms=120 start=${EPOCHREALTIME/[.,]/} took
+    run -0 session_held ${ms}ms
+    took=$(((${EPOCHREALTIME/[.,]/} - start) / 1000))
+    assert_line --index 3 --regexp "^watcher: let_go semaphore=session holder=clerk\[[0-9]+\] stamp=1 reports=3$"
+    held next 2 4 5 6
+    assert_line --index 7 --regexp "^watcher: let_go semaphore=session holder=next\[[0-9]+\] stamp=2 reports=3$"
+    # Both have held it, one after the other.
+    assert_at_least $(($(field for_ms "${lines[2]}") + $(field for_ms "${lines[6]}"))) "$took"
+}
