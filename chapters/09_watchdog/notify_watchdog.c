@@ -10,8 +10,9 @@
  * gone, may cost a note, but never a wait: hence MSG_DONTWAIT, for else a
  * dozen notes fill its queue, and the next one hangs with the manager.
  *
- * A sent note is not yet a read one. BARRIER=1 carries the end of a pipe, and
- * whoever reads it closes that: by then all notes before it are read.
+ * A sent note is not yet a read one. BARRIER=1 carries one end of a pipe, and
+ * whoever reads it closes that: by then all notes before it are read. For that
+ * alone the service waits, and not for ever.
  *
  *     $ cc notify_watchdog.c -o notify_watchdog
  *     $ ./notify_watchdog                 (without NOTIFY_SOCKET: a play)
@@ -75,7 +76,7 @@ static bool notify(const char *text, int fd)
         return true;
     /* Full; nobody has it open; no such path, or not for us. */
     if (errno != EAGAIN && errno != ECONNREFUSED && errno != ENOENT &&
-        errno != EACCES)
+        errno != ENOTDIR && errno != EACCES)
         err(EXIT_FAILURE, "sendmsg");
     return false;
 }

@@ -14,7 +14,7 @@
  *     $ cc supervise.c -o supervise
  *     $ ./supervise
  *     supervisor: started job=flaky attempt=1 since_last_ms=0
- *     supervisor: ended how=exited:111
+ *     supervisor: ended how=exited:7
  *     supervisor: started job=flaky attempt=2 since_last_ms=50
  *     supervisor: late attempt=2
  *     supervisor: ended how=killed:9
@@ -79,11 +79,11 @@ static void start(char ending)
     bool sleeps = ending == 'h' || ending == 's';
     worker = fork_helper("worker");
     if (worker == 0) {
-        if (sigprocmask(SIG_UNBLOCK, &term, NULL) == -1)
+        if (sigprocmask(SIG_UNBLOCK, &term, NULL) == -1) /* as it was */
             err(EXIT_FAILURE, "sigprocmask");
         if (sleeps && pause() == -1)
             err(EXIT_FAILURE, "pause");
-        _exit(ending == 'f' ? 111 : EXIT_SUCCESS);
+        _exit(ending == 'f' ? 7 : EXIT_SUCCESS);
     }
     on[DIED].fd = (int)syscall(SYS_pidfd_open, worker, 0);
     if (on[DIED].fd == -1)
@@ -168,6 +168,7 @@ int main(int argc, char *argv[])
     setlinebuf(stdout); /* empty at fork() */
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
+    /* Or it would end us; and a signalfd tells only of what is blocked. */
     if (sigprocmask(SIG_BLOCK, &term, NULL) == -1)
         err(EXIT_FAILURE, "sigprocmask");
     on[RANG] = (struct pollfd){timerfd_create(CLOCK_MONOTONIC, 0), POLLIN, 0};

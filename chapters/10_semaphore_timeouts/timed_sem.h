@@ -176,7 +176,7 @@ static inline void timed_sem_record(struct timed_sems *table, bool waited,
     row.line = wait->line;
     row.acquisitions++;
     row.contended += waited;
-    if (row.since - wait->since > row.longest_wait)
+    if (waited && row.since - wait->since > row.longest_wait)
         row.longest_wait = row.since - wait->since;
     timed_sem_put(cell, &row, sizeof row);
 }

@@ -10,7 +10,8 @@
  * needs only one goes first, again and again. In the second story payers take
  * one account each, and there is always one of them at work. Each account is
  * free now and then, but the two never at the same moment; and the patient,
- * who asked before them all, waits until there is a gap.
+ * who asked before all but the first, waits until there is a gap. (We play the
+ * payers ourselves, one call after the other.)
  *
  *     $ cc all_at_once.c -o all_at_once
  *     $ ./all_at_once
@@ -30,9 +31,7 @@
 #define _GNU_SOURCE /* semtimedop() */
 
 #include <err.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sem.h>

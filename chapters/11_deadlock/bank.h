@@ -1,6 +1,5 @@
 /*
- * The bank of abba, same_order and all_at_once: it brings about the moment of
- * bad luck.
+ * The bank of abba and its kin: it brings about the moment of bad luck.
  *
  * A gate, a pipe, is shut before the second step of each transfer. The bank
  * opens it when it has seen that each has its first account, or waits for it.

@@ -74,8 +74,8 @@ static inline void check_order(int one, int other)
     if (!find_way(other, one, next))
         return;
     atomic_fetch_add(&orders->inversions, 1);
-    printf("%s: inversion has=%s takes=%s but=", names[me], accounts[one],
-           accounts[other]);
+    printf("%s: inversion has=%s takes=%s but=%s", names[me], accounts[one],
+           accounts[other], one == other ? "itself" : "");
     for (int at = other; at != one; at = next[at])
         printf("%s%s:%s,%s", at == other ? "" : ";",
                names[orders->before[at][next[at]]], accounts[at],

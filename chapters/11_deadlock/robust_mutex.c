@@ -72,10 +72,16 @@ static void check(int error, const char *call)
         err(EXIT_FAILURE, "%s", call);
 }
 
-static void make_mutex(enum lock lock)
+/* A new one, in memory of its own, for each story. */
+static void make_bank(enum lock lock)
 {
     pthread_mutexattr_t how;
 
+    bank = mmap(NULL, sizeof *bank, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (bank == MAP_FAILED)
+        err(EXIT_FAILURE, "mmap");
+    bank->savings = SUM;
     check(pthread_mutexattr_init(&how), "pthread_mutexattr_init");
     check(pthread_mutexattr_setpshared(&how, PTHREAD_PROCESS_SHARED),
           "pthread_mutexattr_setpshared");
@@ -139,8 +145,7 @@ static void play(enum lock lock)
     static const char *const names[] = {"second", "third"};
     int status;
 
-    *bank = (struct bank){.savings = SUM};
-    make_mutex(lock);
+    make_bank(lock);
     printf("bank: begins lock=%s sum=%d set=%d\n", kinds[lock], SUM, set);
     pid_t holder = fork_helper("holder");
     if (holder == 0) {
@@ -175,11 +180,6 @@ int main(int argc, char *argv[])
         err(EXIT_FAILURE, "semget");
     guard_semaphore_set(set);
     operate(1, 0);
-    bank = mmap(NULL, sizeof *bank, PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (bank == MAP_FAILED)
-        err(EXIT_FAILURE, "mmap");
-
     setlinebuf(stdout); /* empty at fork() */
     for (enum lock lock = SEMAPHORE; lock <= LEFT; lock++)
         play(lock);

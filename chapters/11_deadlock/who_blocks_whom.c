@@ -8,8 +8,8 @@
  * look into a process takes the rights of a debugger, so we look at our own
  * children.
  *
- * These waits have no stamps. But who has slept since the first look has gone
- * to sleep no more often than by then: voluntary_ctxt_switches.
+ * These waits have no stamps. But of who has slept all the time the number of
+ * voluntary_ctxt_switches is the same at both looks.
  *
  * The first story is that of abba, and carl waits beside it. In the second one
  * anna has savings, and works. Carl has looked whether savings is at 0, so he
@@ -56,7 +56,7 @@
 #endif
 
 struct wait {
-    bool is_one;
+    bool is_steady;
     struct sembuf op; /* the first one of its call */
     long switches;    /* so often its process has gone to sleep */
     int last;         /* who operated last on that semaphore */
@@ -65,7 +65,7 @@ struct wait {
 /* For what does it wait? A wait that begins just now may be missed. */
 static struct wait look(pid_t pid)
 {
-    struct wait wait = {.is_one = false};
+    struct wait wait = {.is_steady = false};
     struct iovec here = {&wait.op, sizeof wait.op}, there = here;
     char line[256];
     long call;
@@ -78,10 +78,10 @@ static struct wait look(pid_t pid)
         return wait;
     there.iov_base = (void *)operations;
     if (syscall(SYS_process_vm_readv, pid, &here, 1L, &there, 1L, 0L) == -1)
-        err(errno == EPERM ? EXIT_SKIP : EXIT_FAILURE,
+        err(errno == EPERM || errno == ENOSYS ? EXIT_SKIP : EXIT_FAILURE,
             "syscall process_vm_readv");
     wait.last = player_of(ask(wait.op.sem_num, GETPID));
-    wait.is_one = switches_of(pid) == wait.switches; /* all the time */
+    wait.is_steady = switches_of(pid) == wait.switches; /* all the time */
     return wait;
 }
 
@@ -97,18 +97,18 @@ static void see_waits(struct wait waits[PLAYERS], int count)
         int queued = ask(SAVINGS, GETNCNT) + ask(CHECKING, GETNCNT);
         for (int i = 0; i < PLAYERS && queued >= count; i++) {
             waits[i] = look(cast[i]);
-            seen += waits[i].is_one;
+            seen += waits[i].is_steady;
         }
     }
 }
 
-/* So many waits lead from this player back to him, who comes first; or 0. */
+/* The length of the circle from this player, if he is its first; else 0. */
 static int circle_from(const struct wait waits[], int player)
 {
     int at = player, length = 0;
 
     do {
-        if (at == PLAYERS || !waits[at].is_one || length++ == PLAYERS)
+        if (at == PLAYERS || !waits[at].is_steady || length++ == PLAYERS)
             return 0;
         at = waits[at].last;
     } while (at > player);
@@ -118,7 +118,7 @@ static int circle_from(const struct wait waits[], int player)
 static void judge(const struct wait waits[PLAYERS])
 {
     for (int i = 0; i < PLAYERS; i++)
-        if (waits[i].is_one)
+        if (waits[i].is_steady)
             printf("watcher: sees waiter=%s semaphore=%s waiting=%d last=%s\n",
                    names[i], accounts[waits[i].op.sem_num],
                    ask(waits[i].op.sem_num, GETNCNT), names[waits[i].last]);
@@ -129,7 +129,8 @@ static void judge(const struct wait waits[PLAYERS])
             printf("watcher: suspects cycle=");
         for (int n = 0; n < length; n++, at = waits[at].last) {
             struct wait now = look(cast[at]);
-            unchanged = unchanged && now.is_one && now.last == waits[at].last &&
+            unchanged = unchanged && now.is_steady &&
+                        now.last == waits[at].last &&
                         now.switches == waits[at].switches;
             printf("%s%s", n > 0 ? "," : "", names[at]);
         }

@@ -272,7 +272,7 @@ supervised() {
     supervised 10ms
     run -0 sed -n '1,/ done /p' <<<"$said"
     assert_equal "$(grep -c ' started job=flaky ' <<<"$output")" 3
-    assert_line --index 1 "supervisor: ended how=exited:111"
+    assert_line --index 1 "supervisor: ended how=exited:7"
     assert_line --index 6 "supervisor: ended how=exited:0"
     assert_line --index 7 "supervisor: done job=flaky"
 }
@@ -333,7 +333,7 @@ read_line() {
     kill -TERM "$pid" # the next start is an hour away
     while read_line; do :; done
     kill -KILL "$pid" 2>/dev/null || true # if it has not listened
-    assert_equal "${lines[1]-}" "supervisor: ended how=exited:111"
+    assert_equal "${lines[1]-}" "supervisor: ended how=exited:7"
     assert_equal "${lines[2]-}" "supervisor: asked_to_stop"
     assert_equal "${lines[3]-}" "supervisor: stopped job=flaky"
     assert_equal "${#lines[@]}" 4
