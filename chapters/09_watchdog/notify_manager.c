@@ -106,8 +106,10 @@ static _Noreturn void get_stuck(void)
     err(EXIT_FAILURE, "pause");
 }
 
-static _Noreturn void be_service(const char *command)
+static _Noreturn void be_service(char *command)
 {
+    char shell[] = "sh", option[] = "-c";
+    char *words[] = {shell, option, command, NULL};
     struct rlimit no_core = {0, 0};
     char number[24];
 
@@ -121,11 +123,11 @@ static _Noreturn void be_service(const char *command)
         err(EXIT_FAILURE, "setrlimit");
     if (!command)
         get_stuck();
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    err(EXIT_FAILURE, "execl /bin/sh");
+    execv("/bin/sh", words);
+    err(EXIT_FAILURE, "execv /bin/sh");
 }
 
-static void start(const char *command)
+static void start(char *command)
 {
     service.pid = fork_helper("service");
     if (service.pid == 0) {
@@ -133,7 +135,7 @@ static void start(const char *command)
             err(EXIT_FAILURE, "setpgid");
         be_service(command);
     }
-    /* Whoever of us comes first. It may have called execl() already. */
+    /* Whoever of us comes first. It may have called execv() already. */
     if (setpgid(service.pid, service.pid) == -1 && errno != EACCES)
         err(EXIT_FAILURE, "setpgid");
     service.pidfd = (int)syscall(SYS_pidfd_open, service.pid, 0);

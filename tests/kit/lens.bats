@@ -447,7 +447,7 @@ END
     local others='^(_.*|str.*|mem.*|.*printf|.*scanf|put.*|f(open|close|gets|puts|
         |flush|write|read|eof|error)|getline|errx?|warnx?|v?(err|warn)x?|
         |(.*_)?exit|abort|atexit|malloc|calloc|realloc|free|qsort|getopt(_long)?|
-        |getenv|setenv|environ|opt(arg|ind|opt|err)|std(in|out|err)|
+        |(get|(un)?set)env|environ|opt(arg|ind|opt|err)|std(in|out|err)|
         |set(v|line)buf|to(upper|lower)|perror|s?rand|s?random|
         |get(pid|ppid|tid|uid|itimer|rusage|rlimit|pgrp|sockname)|setrlimit|
         |sig(empty|fill|add|del)set|sigismember|sigprocmask|sigpending|
@@ -455,7 +455,7 @@ END
         |pthread_(mutex|cond|barrier)_(init|destroy)|pthread_mutex_consistent|
         |sem_getvalue|sysconf|
         |(open|read|close|rewind)dir|dirfd|(f|l)?stat|isatty|ttyname|
-        |localtime_r|readlinkat|sched_yield|clock_getres|nice|getpriority|setpriority|uname|
+        |localtime_r|readlinkat|sched_yield|clock_getres|nice|(get|set)priority|uname|
         |glob(free)?|gnu_dev_.*)$'
     others=${others//$'|\n        |'/|}
     wrapped=$(nm -D --defined-only "$KIT_BUILD/tools/interpose.so" |
