@@ -2,7 +2,8 @@
 # no semaphore set, no process and no file is left behind."
 #
 # KIT_CHAPTER names a chapter, else all are tested. KIT_ALL=1 takes every
-# signal, moment and aim; without it each program is hit once.
+# signal, moment and aim, though not each with each; without it each program is
+# hit once.
 
 setup() {
     load ../helpers
@@ -28,7 +29,8 @@ setup() {
 
 # blows PROGRAM: print what strike shall try, one case a line.
 blows() {
-    local signal moment aim lines moments
+    local aims=(main group names member:2 member:3)
+    local others=(INT HUP QUIT SEGV PIPE) lines moments moment aim
     if [[ -z ${KIT_ALL-} ]]; then
         echo "KILL line:1 main $1"
         return
@@ -41,11 +43,12 @@ blows() {
         ! grep -q guard_directory "$KIT_TOP"/chapters/*/"$1.c"; then
         moments+=(exec start:{100,200,400,800,1600,3200})
     fi
-    for signal in KILL TERM INT HUP QUIT SEGV PIPE; do
-        for moment in "${moments[@]}"; do
-            for aim in main group names member:2 member:3; do
-                echo "$signal $moment $aim $1"
-            done
+    # KILL and TERM at each moment with each aim. The others take turns: each
+    # meets all moments, and all aims.
+    for moment in "${!moments[@]}"; do
+        for aim in "${!aims[@]}"; do
+            printf "%s ${moments[moment]} ${aims[aim]} $1\n" \
+                KILL TERM "${others[(moment + aim) % 5]}"
         done
     done
 }
