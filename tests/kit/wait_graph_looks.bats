@@ -20,8 +20,9 @@ setup() {
     local part # each is done in good time, however busy the machine
     for ((part = 0; part < parts; part++)); do
         run -0 wait_graph_looks owners 5000
-        assert_equal "$(field looks "$output") $(field deadlocks "$output")" "5000 0"
-        assert_at_least 100 "$(field edges "$output")"
+        assert_at_least 5000 "$(field looks "$output")"
+        assert_at_least 100 "$(field edges "$output")" # or it would look on
+        assert_equal "$(field deadlocks "$output")" 0
     done
 }
 

@@ -40,6 +40,7 @@
 #define OWNERS 4
 #define NUMBERS 2
 #define AMPLE (60 * NS_PER_SEC)
+#define ENOUGH 100
 
 /* --- the model --- */
 
@@ -190,11 +191,12 @@ static void look(void)
     see_holders(table, &graph);
 }
 
+/* So often, and until there was something to see: owners may get no turn. */
 static void look_at_owners(long looks)
 {
-    long edges = 0, cycles = 0, deadlocks = 0;
+    long edges = 0, cycles = 0, deadlocks = 0, n;
 
-    for (long n = 0; n < looks; n++) {
+    for (n = 0; n < looks || edges < ENOUGH; n++) {
         look();
         edges += graph.edges;
         for (int i = 0; i < graph.edges; i++)
@@ -203,8 +205,8 @@ static void look_at_owners(long looks)
                 deadlocks += !doubt_cycle(table, &graph, i);
             }
     }
-    printf("looks=%ld edges=%ld cycles=%ld deadlocks=%ld\n", looks, edges,
-           cycles, deadlocks);
+    printf("looks=%ld edges=%ld cycles=%ld deadlocks=%ld\n", n, edges, cycles,
+           deadlocks);
 }
 
 /* We hold the first semaphore, and somebody waits for it. */
