@@ -127,6 +127,15 @@ static _Noreturn void be_service(char *command)
     err(EXIT_FAILURE, "execv /bin/sh");
 }
 
+static int open_pidfd(pid_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (fd == -1)
+        err(errno == ENOSYS ? EXIT_SKIP : EXIT_FAILURE, "syscall pidfd_open");
+    return fd;
+}
+
 static void start(char *command)
 {
     service.pid = fork_helper("service");
@@ -138,9 +147,7 @@ static void start(char *command)
     /* Whoever of us comes first. It may have called execv() already. */
     if (setpgid(service.pid, service.pid) == -1 && errno != EACCES)
         err(EXIT_FAILURE, "setpgid");
-    service.pidfd = (int)syscall(SYS_pidfd_open, service.pid, 0);
-    if (service.pidfd == -1)
-        err(errno == ENOSYS ? EXIT_SKIP : EXIT_FAILURE, "syscall pidfd_open");
+    service.pidfd = open_pidfd(service.pid);
     if (!command && !is_asleep(service.pid)) /* the stage: it is stuck */
         errx(EXIT_FAILURE, "waitpid: the service has failed");
     service.deadline = now_ns() + AMPLE;
@@ -273,6 +280,7 @@ int main(int argc, char *argv[])
         return EXIT_USAGE;
     }
     service.limit = argc > 1 ? parse_duration(argv[1]) : 150 * NS_PER_MS;
+    close(open_pidfd(getpid())); /* without it nothing is to be started */
     int notes = open_socket(path);
 
     setlinebuf(stdout); /* empty at fork() */
