@@ -16,7 +16,7 @@
  *     $ cc session_held.c -o session_held
  *     $ ./session_held
  *     watcher: held semaphore=session holder=clerk[4711] stamp=1 reports=1
- *       for_ms=30 state=sleeping taken_at=session_held.c:66 (this is one line)
+ *       for_ms=30 taken_at=session_held.c:66 (this is one line)
  *     ...
  *     watcher: let_go semaphore=session holder=clerk[4711] stamp=1 reports=3
  *     watcher: held semaphore=session holder=next[4712] stamp=2 reports=1 ...
@@ -107,9 +107,8 @@ static void look(void)
     due = now + period;
     reports++;
     tell("held");
-    printf(" for_ms=%" PRId64 " state=%s taken_at=%s:%d\n",
-           (now - row.since) / NS_PER_MS, timed_sem_state(&row.holder),
-           row.file, row.line);
+    printf(" for_ms=%" PRId64 " taken_at=%s:%d\n",
+           (now - row.since) / NS_PER_MS, row.file, row.line);
 }
 
 static void take_a_nap(void)
