@@ -493,7 +493,8 @@ manage() {
 }
 
 # build_sender: make $sender, a program that sends notes by hand. Its arguments
-# are pairs: a number of descriptors, and the text that goes with them.
+# are pairs: a number of descriptors, and the text that goes with them. With one
+# word more it stays when it has sent them.
 build_sender() {
     sender=$BATS_TEST_TMPDIR/sender
     cc -x c -o "$sender" - <<'C'
@@ -501,6 +502,7 @@ build_sender() {
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 int main(int argc, char *argv[])
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -523,7 +525,7 @@ int main(int argc, char *argv[])
         if (sendmsg(fd, &note, 0) == -1)
             return 1;
     }
-    return 0;
+    return argc % 2 == 0 && pause() == -1;
 }
 C
 }
@@ -539,7 +541,7 @@ C
 
 @test "a service that ignores SIGABRT is killed after a grace" {
     build_sender
-    manage 3 20ms "trap '' ABRT; '$sender' 0 READY=1; exec sleep 3600"
+    manage 3 20ms "trap '' ABRT; exec '$sender' 0 READY=1 stay"
     assert_line --partial "manager: late reason=silent "
     assert_line "manager: ended how=killed:$(kill -l KILL)"
 }
@@ -578,10 +580,10 @@ WATCHDOG=1 WATCHDOG=1 STOPPING=1 BARRIER=1 descriptor=1 "
 
 @test "a service may set another limit, and say that it is over now" {
     build_sender
-    manage 3 3600s "'$sender' 0 READY=1 0 WATCHDOG_USEC=70000; exec sleep 3600"
+    manage 3 3600s "exec '$sender' 0 READY=1 0 WATCHDOG_USEC=70000 stay"
     line=$(grep "^manager: late reason=silent " <<<"$output") || fail "$output"
     assert_at_least 70 "$(field silent_ms "$line")"
-    manage 3 3600s "'$sender' 0 READY=1 0 WATCHDOG=trigger; exec sleep 3600"
+    manage 3 3600s "exec '$sender' 0 READY=1 0 WATCHDOG=trigger stay"
     assert_line --partial "manager: late reason=trigger "
 }
 
@@ -617,6 +619,7 @@ STATUS=so"
 }
 
 @test "what a service leaves behind ends with it, and a failure is said so" {
-    manage 1 3600s "sleep 3600 & exit 7" # else bound would find the sleeper
+    build_sender
+    manage 1 3600s "'$sender' stay & exit 7" # else bound would find it
     assert_line "manager: ended how=exited:7"
 }
