@@ -21,20 +21,23 @@ load_library bats-assert
 
 # use FOLDER...: let the test call the programs of these build folders by name,
 # such as chapters/07_semtimedop. Each call runs under tests/tools/bound.c, and
-# under $KIT_UNDER where that is set (make memcheck).
+# under $KIT_UNDER where that is set (make memcheck). What calls them is made
+# once for all tests of the file.
 use() {
-    local folder program
-    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    local folder program bin under=${KIT_UNDER-}
     for folder; do
+        bin=$BATS_FILE_TMPDIR/bin/${under##*/}/$folder
+        PATH=$bin:$PATH
+        [[ ! -d $bin ]] || continue
+        mkdir -p "$bin"
         for program in "${KIT_BUILD:?run me with: make check}/$folder"/*; do
             [[ -f $program && -x $program ]] || continue
             printf '#!/bin/sh\nexec "%s/tools/bound" %s "%s" "$@"\n' \
-                "$KIT_BUILD" "${KIT_UNDER:+"\"$KIT_UNDER\""}" "$program" \
-                >"$BATS_TEST_TMPDIR/bin/${program##*/}"
+                "$KIT_BUILD" "${under:+"\"$under\""}" "$program" \
+                >"$bin/${program##*/}"
         done
+        chmod +x "$bin"/*
     done
-    chmod +x "$BATS_TEST_TMPDIR"/bin/*
-    PATH=$BATS_TEST_TMPDIR/bin:$PATH
 }
 
 # field KEY LINE: print the value of KEY=value in an output line.

@@ -8,9 +8,9 @@ setup() {
     export KIT_TRACE=$TRACE
     # sh itself runs without the lens, and so do bound and valgrind.
     printf '#!/bin/sh\nexport LD_LIBRARY_PATH="%s/tools"\n%s exec "$@"\n' \
-        "$KIT_BUILD" LD_PRELOAD=interpose.so >"$BATS_TEST_TMPDIR/lens"
-    chmod +x "$BATS_TEST_TMPDIR/lens"
-    KIT_UNDER=$BATS_TEST_TMPDIR/lens use kit
+        "$KIT_BUILD" LD_PRELOAD=interpose.so >"$BATS_FILE_TMPDIR/lens"
+    chmod +x "$BATS_FILE_TMPDIR/lens"
+    KIT_UNDER=$BATS_FILE_TMPDIR/lens use kit
 }
 
 teardown() {
@@ -50,7 +50,7 @@ same_in_each_run() {
         run without_lens "$name"
         expected="exit code $status, $(same_in_each_run <<<"$output")"
         rm -f "$TRACE"
-        run "$KIT_BUILD/tools/bound" "$BATS_TEST_TMPDIR/lens" "$program"
+        run "$KIT_BUILD/tools/bound" "$BATS_FILE_TMPDIR/lens" "$program"
         assert_equal "exit code $status, $(same_in_each_run <<<"$output")" \
             "$expected"
         draw
@@ -99,12 +99,12 @@ same_in_each_run() {
 @test "EINTR injected once into svsem_timed is one bar that ends in EINTR" {
     local program
     program=$(echo "$KIT_BUILD"/chapters/*/svsem_timed)
-    run -3 "$KIT_BUILD/tools/bound" "$BATS_TEST_TMPDIR/lens" "$program" 1ms 2ms
+    run -3 "$KIT_BUILD/tools/bound" "$BATS_FILE_TMPDIR/lens" "$program" 1ms 2ms
     waiter=$(awk '$3 == "waiter" && $6 == "semtimedop" { print $2; exit }' \
         "$TRACE")
     rm "$TRACE"
     KIT_FAULT="${waiter%:*}/semtimedop:EINTR+10ms" \
-        run -1 "$KIT_BUILD/tools/bound" "$BATS_TEST_TMPDIR/lens" \
+        run -1 "$KIT_BUILD/tools/bound" "$BATS_FILE_TMPDIR/lens" \
         "$program" 1ms 2ms
     draw
     assert_line --regexp '^waiter .*semtimedop 1ms.*EINTR'
@@ -356,7 +356,7 @@ END
     expected=$output
     KIT_TIME_SCALE=10 run -0 "$KIT_BUILD/tools/bound" valgrind --quiet \
         --trace-children=yes --log-file="$BATS_TEST_TMPDIR/valgrind.%p" \
-        "$BATS_TEST_TMPDIR/lens" "$KIT_BUILD/kit/lens_probe" signals
+        "$BATS_FILE_TMPDIR/lens" "$KIT_BUILD/kit/lens_probe" signals
     assert_equal "$output" "$expected"
     run -0 cat "$BATS_TEST_TMPDIR"/valgrind.*
     assert_output ""

@@ -4,9 +4,12 @@
 setup() {
     load ../helpers
     use "chapters/${KIT_CHAPTER:?}"
-    programs=("$BATS_TEST_TMPDIR"/bin/*)
-    [[ -e ${programs[0]} ]] || fail "no programs in chapters/$KIT_CHAPTER"
-    programs=("${programs[@]##*/}")
+    local program
+    programs=()
+    for program in "$KIT_BUILD/chapters/$KIT_CHAPTER"/*; do
+        [[ ! -f $program || ! -x $program ]] || programs+=("${program##*/}")
+    done
+    [[ ${#programs[@]} -gt 0 ]] || fail "no programs in chapters/$KIT_CHAPTER"
 }
 
 # arguments_of PROGRAM: read its usage into words, the arguments it takes in

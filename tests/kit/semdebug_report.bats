@@ -241,7 +241,6 @@ NEW='sq="0000A1B2" THREAD [0B8C:0002-0C60] WAITING FOR READ LOCK ON RWSEM 0x0256
 }
 
 @test "--tsv says what the text says" {
-    use chapters/10_semaphore_timeouts
     run -0 semdebug_report
     text=$output
     run -0 semdebug_report --tsv

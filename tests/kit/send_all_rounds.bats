@@ -11,9 +11,9 @@ setup() {
         lacks "the lens"
     # sh and bound themselves run without the lens.
     printf '#!/bin/sh\nexport LD_LIBRARY_PATH="%s/tools"\n%s exec "$@"\n' \
-        "$KIT_BUILD" LD_PRELOAD=interpose.so >"$BATS_TEST_TMPDIR/lens"
-    chmod +x "$BATS_TEST_TMPDIR/lens"
-    KIT_UNDER=$BATS_TEST_TMPDIR/lens use kit
+        "$KIT_BUILD" LD_PRELOAD=interpose.so >"$BATS_FILE_TMPDIR/lens"
+    chmod +x "$BATS_FILE_TMPDIR/lens"
+    KIT_UNDER=$BATS_FILE_TMPDIR/lens use kit
 }
 
 # Which round was it?
