@@ -83,12 +83,24 @@ targets() {
         sed -n 's/^\([a-z][A-Za-z0-9_-]*\):.*/\1/p' | sort -u
 }
 
+# The names with an underscore that the tree's sources use, or its files have.
+words() {
+    { grep -rohw --exclude='*.md' '[a-z][a-z0-9]*_[a-z0-9_]*' \
+        chapters common exercises solutions tests || true
+    find chapters exercises -name '*.c' | sed 's|.*/||; s|[.]c$||'; } | sort -u
+}
+
+# among WORD LINES: is it one of the lines?
+among() {
+    [[ $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]
+}
+
 names() {
     local readme=$1 chapter token
     chapter=$(dirname "$readme")
     if [[ $chapter == chapters/* ]]; then
         for token in "$chapter"/*.c; do
-            token=$(basename "$token" .c)
+            token=${token##*/} token=${token%.c}
             grep -q "^|.*| *\`$token\` *|" "$readme" ||
                 echo "$readme: the table does not name the program $token"
         done
@@ -102,10 +114,7 @@ names() {
                 echo "$readme: no such path: $token"
             ;;
         [a-z]*_*)
-            [[ $token == *[!a-z0-9_]* ]] ||
-                grep -rqw --exclude='*.md' -- "$token" \
-                    chapters common exercises solutions tests ||
-                [[ -n $(find chapters exercises -name "$token.c") ]] ||
+            [[ $token == *[!a-z0-9_]* ]] || among "$token" "$words" ||
                 echo "$readme: nothing is called $token"
             ;;
         esac
@@ -120,7 +129,7 @@ names() {
     { grep -oE '(`|\$ |&& |^)make( [A-Za-z0-9_-]+)?' "$readme" || true; } |
         sed -n 's/.*make \([A-Za-z].*\)/\1/p' | sort -u |
         while IFS= read -r token; do
-            grep -qxF -- "$token" <<<"$targets" || echo "$readme: no make $token"
+            among "$token" "$targets" || echo "$readme: no make $token"
         done
 }
 
@@ -135,7 +144,7 @@ new_words() {
     done
 }
 
-targets=$(targets)
+targets=$(targets) words=$(words)
 broken=$(
     for readme; do
         code_fences "$readme"
