@@ -175,6 +175,8 @@ $(BUILD)/readmes/top.bats: README.md tests/tools/fences.sh
 	$(Q)mkdir -p $(@D) && tests/tools/fences.sh bats README.md >$@
 
 kit_suites := $(filter-out programs signals faults,$(basename $(notdir $(wildcard tests/kit/*.bats))))
+# Tests of the tools that test: for who changes them, in the gate.
+of_tools := bound fault_matrix lens strike
 $(foreach s,$(kit_suites),$(eval $(call suite,kit/$s,tests/kit/$s.bats,all $(all_tests))))
 
 # What a few rounds in check cannot show.
@@ -209,9 +211,9 @@ $1: $(addprefix suite/,$2)
 endef
 of_chapter = $(addsuffix /$1,programs chapters readmes) \
     $(addprefix exercises/,$(basename $(notdir $(wildcard solutions/$1/*.c))))
-$(eval $(call checking,check,$(foreach chapter,$(chapters),$(call of_chapter,$(chapter))) $(exercises:%=solutions/%) $(kit_suites:%=kit/%) readmes/top))
+$(eval $(call checking,check,$(foreach chapter,$(chapters),$(call of_chapter,$(chapter))) $(exercises:%=solutions/%) $(patsubst %,kit/%,$(filter-out $(of_tools),$(kit_suites))) readmes/top))
 $(eval $(call checking,memcheck,$(chapters:%=memcheck/%)))
-$(eval $(call checking,verify,$(gate_suites:%=gate/%) $(if $(exercises),answers) $(chapters:%=every-signal/%) $(chapters:%=faults/%) every-round/send_all every-round/wait_graph $(chapters:%=memcheck/%)))
+$(eval $(call checking,verify,$(addprefix kit/,$(of_tools)) $(gate_suites:%=gate/%) $(if $(exercises),answers) $(chapters:%=every-signal/%) $(chapters:%=faults/%) every-round/send_all every-round/wait_graph $(chapters:%=memcheck/%)))
 $(foreach chapter,$(chapters),$(eval $(call checking,check-$(firstword $(subst _, ,$(chapter))),$(call of_chapter,$(chapter)))))
 
 soak: all $(all_tests)
