@@ -1,10 +1,11 @@
 /*
  * epoll_edges - being told that there is room, and being told once.
  *
- * epoll is poll() that remembers what it is asked about. By level it reports
- * a socket for as long as there is room. By edge, with EPOLLET, it reports it
- * once at the start, and then once after each read that leaves room. Both are the same for whoever sends until EAGAIN after each event.
- * Who does not finds the price of each:
+ * epoll is poll() that remembers what it is asked about. By level it reports a
+ * socket for as long as there is room. By edge, with EPOLLET, it reports it
+ * once at the start, and then once after each read that leaves room. Both are
+ * the same for whoever sends until EAGAIN after each event. Who does not, finds
+ * the price of each:
  *
  *     one_send  one small send an event, and a reader who reads when all is
  *               there: by edge the second event never comes

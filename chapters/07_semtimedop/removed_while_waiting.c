@@ -2,9 +2,10 @@
  * removed_while_waiting - the semaphore goes away under who waits for it.
  *
  * A set belongs to no process. Its owner, its creator or root may remove it,
- * also while others wait. They are all woken at once, with EIDRM: there is nothing left
- * to wait for. Who comes later is told EINVAL, as for any number that is no
- * set. Neither of them is the end of a limit, and to try again is no use.
+ * also while others wait. They are all woken at once, with EIDRM: there is
+ * nothing left to wait for. Who comes later is told EINVAL, as for any number
+ * that is no set. Neither of them is the end of a limit, and to try again is
+ * no use.
  *
  *     $ cc removed_while_waiting.c -o removed_while_waiting
  *     $ ./removed_while_waiting

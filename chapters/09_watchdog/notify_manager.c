@@ -5,9 +5,10 @@
  * not. It starts a line of shell as the service, tells it a socket in
  * NOTIFY_SOCKET and a limit in WATCHDOG_USEC, and prints each note that it
  * reads. From READY=1 on the service may be silent for the limit (and before
- * it for 30 s): each WATCHDOG=1 begins it anew, WATCHDOG_USEC= sets another, and WATCHDOG=trigger
- * says that it is over now. Who is late gets SIGABRT, which can be caught for
- * some last words, and after a grace SIGKILL, and so does its process group.
+ * it for 30 s): each WATCHDOG=1 begins it anew, WATCHDOG_USEC= sets another,
+ * and WATCHDOG=trigger says that it is over now. Who is late gets SIGABRT,
+ * which can be caught for some last words, and after a grace SIGKILL, and so
+ * does its process group.
  *
  * Anybody can send to an abstract address, so the kernel has to say who it
  * was: notes of other users are ignored, but not those of other processes,

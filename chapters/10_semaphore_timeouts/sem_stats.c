@@ -7,11 +7,11 @@
  * through a process that has it open, /proc/PID/fd/N, by who is allowed to:
  * here to read only, so that nobody is disturbed.
  *
- * Those who write do not wait for us. So a row is copied, and the copy is thrown
- * away if somebody wrote meanwhile. In each row as many acquisitions are counted
- * as stamps were given: the reader looks at a busy one again and again, and
- * counts the copies in which the two differ. A row that was left by one who was
- * killed while he wrote is not shown at all.
+ * Those who write do not wait for us. So a row is copied, and the copy is
+ * thrown away if somebody wrote meanwhile. In each row as many acquisitions
+ * are counted as stamps were given: the reader looks at a busy one again and
+ * again, and counts the copies in which the two differ. A row that was left by
+ * one who was killed while he wrote is not shown at all.
  *
  *     $ cc sem_stats.c -o sem_stats
  *     $ ./sem_stats

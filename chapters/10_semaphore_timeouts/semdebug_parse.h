@@ -8,8 +8,8 @@
  *
  * thread is virtual-native in the newer spelling, of which the native half
  * counts: a holder is printed with that alone. Nothing is copied: what is
- * found points into the line, which may hold any bytes. SLACK more must be there
- * to be read behind its end.
+ * found points into the line, which may hold any bytes. SLACK more must be
+ * there to be read behind its end.
  */
 #ifndef SEMDEBUG_PARSE_H
 #define SEMDEBUG_PARSE_H

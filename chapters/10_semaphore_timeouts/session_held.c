@@ -1,12 +1,12 @@
 /*
  * session_held - a semaphore is held for long, and nobody waits for it.
  *
- * The reporter of timed_sem.h speaks for those who wait. As long as nobody does
- * it says nothing, however long the holder holds. So look from the holder's
- * side, too: a watcher reads the table, and says of a semaphore that it has been
- * held for so long, by whom and since which line; and again after each PERIOD,
- * while it is held. Who holds it need not do anything for that, and may be
- * stuck, or dead.
+ * The reporter of timed_sem.h speaks for those who wait. As long as nobody
+ * does it says nothing, however long the holder holds. So look from the
+ * holder's side, too: a watcher reads the table, and says of a semaphore that
+ * it has been held for so long, by whom and since which line; and again after
+ * each PERIOD, while it is held. Who holds it need not do anything for that,
+ * and may be stuck, or dead.
  *
  * The time is that of one holder. The clerk hands over to the next one, who
  * has waited: the semaphore is never free, but its time begins anew. That is

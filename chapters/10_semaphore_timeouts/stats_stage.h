@@ -100,7 +100,7 @@ static inline pid_t start_all(void)
     } while (!looked || row.timeouts < 2 || waiting < 1);
     must(timed_sem_release(mine, HELD), "semop");
     see_end(user, 0);
-    /* As somebody leaves it who is killed while he writes: half of it is new. */
+    /* As one leaves it who is killed while he writes: half of it is new. */
     _Atomic uint32_t *cell = mine->rows[UNFINISHED].cell;
     atomic_fetch_add(cell, 1);
     atomic_fetch_add(

@@ -82,10 +82,10 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a lock is no use between processes");
 
 enum timed_sem_stage { /* of a slot; in its owner word beside the pid */
                        TIMED_SEM_FREE,
-                       TIMED_SEM_TAKEN, /* is being filled */
-                       TIMED_SEM_WAITING, /* nothing said yet: its waiter may free it */
-                       TIMED_SEM_REPORTED, /* lines were written: the reporter frees it */
-                       TIMED_SEM_ENDED, /* how it ended is to be written */
+                       TIMED_SEM_TAKEN,    /* is being filled */
+                       TIMED_SEM_WAITING,  /* unsaid: its waiter may free it */
+                       TIMED_SEM_REPORTED, /* said: the reporter frees it */
+                       TIMED_SEM_ENDED,    /* how is still to be written */
 };
 #define TIMED_SEM_OWNER(pid, stage) ((uint32_t)(pid) << 3 | (stage))
 

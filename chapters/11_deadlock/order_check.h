@@ -1,10 +1,10 @@
 /*
  * The checker of order_check: it remembers in which order accounts are taken.
  *
- * An entry of the table says that somebody who had one account has taken another
- * one: one comes before the other. Processes share the table. Who follows the
- * entries and comes back to where he began has found an inversion: there is no
- * order that all keep to.
+ * An entry of the table says that somebody who had one account has taken
+ * another one: one comes before the other. Processes share the table. Who
+ * follows the entries and comes back to where he began has found an inversion:
+ * there is no order that all keep to.
  *
  * See also: order_check.c, stdatomic.h(0p), mmap(2).
  */

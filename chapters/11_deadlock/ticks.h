@@ -28,7 +28,7 @@ static inline void step(int clock)
         err(EXIT_FAILURE, "recv");
 }
 
-/* Returns 0 in the new process. There and here clock is the end of a line to the other one. */
+/* Returns 0 in the new process. In both, clock is a line to the other one. */
 static inline pid_t start_on_clock(const char *name, int *clock)
 {
     int pair[2];
