@@ -97,18 +97,29 @@ plan() {
     done
 }
 
+# signalled: a few signals came. On a busy machine one round may meet hardly any.
+signalled() {
+    [[ $(field signals "$output") -ge 5 ]]
+}
+
 @test "a signal every millisecond: a slow reader gets it all" {
-    send_round $MESSAGE $((2 * MESSAGE)) close 10s 2ms
-    assert_output --partial "sent=$MESSAGE error=none received=$MESSAGE "
-    assert_at_least 5 "$(field signals "$output")"
+    for this in {1..50}; do
+        send_round $MESSAGE $((2 * MESSAGE)) close 10s 2ms
+        assert_output --partial "sent=$MESSAGE error=none received=$MESSAGE "
+        ! signalled || return 0
+    done
+    fail "hardly a signal in $this rounds"
 }
 
 @test "a signal every millisecond: the deadline is kept, the count is right" {
-    send_round $MESSAGE 200000 stop 50ms 1ms
-    assert_equal "$error $sent" "EAGAIN $received"
-    assert_at_least 200001 "$sent"
-    assert_at_least 50000 "$(field waited_us "$output")"
-    assert_at_least 5 "$(field signals "$output")"
+    for this in {1..50}; do
+        send_round $MESSAGE 200000 stop 50ms 1ms
+        assert_equal "$error $sent" "EAGAIN $received"
+        assert_at_least 200001 "$sent"
+        assert_at_least 50000 "$(field waited_us "$output")"
+        ! signalled || return 0
+    done
+    fail "hardly a signal in $this rounds"
 }
 
 @test "a signal every millisecond: a reader that closes is noticed" {
