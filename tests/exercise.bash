@@ -19,7 +19,7 @@ exercise_setup() {
     load ../helpers
     subject_name=${BATS_TEST_FILENAME##*/}
     subject_name=${subject_name%.bats}
-    subject_program=$(cd "${KIT_SUBJECT:?the folder of the program}" && pwd)
+    subject_program=$(realpath "${KIT_SUBJECT:?the folder of the program}")
     subject_program+=/$subject_name
     [[ -x $subject_program ]] || fail "no program $subject_program"
     traces=0
