@@ -159,7 +159,7 @@ int main(int argc, char *argv[])
         spelling++;
     if (argc > 2 || spelling == SPELLINGS) {
         fputs("usage: semdebug_log [unix|windows|newer]\n"
-              "  Without a spelling, it is that of unix.\n",
+              "  The default is unix.\n",
               stderr);
         return EXIT_USAGE;
     }

@@ -4,9 +4,9 @@
  * The reporter of timed_sem.h speaks for those who wait. As long as nobody
  * does it says nothing, however long the holder holds. So look from the
  * holder's side, too: a watcher reads the table, and says of a semaphore that
- * it has been held for so long, by whom and since which line; and again after
- * each PERIOD, while it is held. Who holds it need not do anything for that,
- * and may be stuck, or dead.
+ * it has been held for so long, by whom and since which line; and again when
+ * another PERIOD has passed, while it is held. Who holds it need not do
+ * anything for that, and may be stuck.
  *
  * The time is that of one holder. The clerk hands over to the next one, who
  * has waited: the semaphore is never free, but its time begins anew. That is
@@ -56,7 +56,7 @@ static int64_t period;
 
 static pid_t start_holder(int holder)
 {
-    struct pollfd hangup = {.fd = lifelines[holder][0]}; /* comes unasked */
+    struct pollfd hangup = {.fd = lifelines[holder][0]}; /* for POLLHUP */
     pid_t child = fork_helper(holders[holder]);
 
     if (child > 0)
