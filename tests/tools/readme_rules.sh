@@ -85,9 +85,11 @@ targets() {
 
 # The names with an underscore that the tree's sources use, or its files have.
 words() {
-    { grep -rohw --exclude='*.md' '[a-z][a-z0-9]*_[a-z0-9_]*' \
-        chapters common exercises solutions tests || true
-    find chapters exercises -name '*.c' | sed 's|.*/||; s|[.]c$||'; } | sort -u
+    {
+        grep -rohw --exclude='*.md' '[a-z][a-z0-9]*_[a-z0-9_]*' \
+            chapters common exercises solutions tests || true
+        find chapters exercises -name '*.c' | sed 's|.*/||; s|[.]c$||'
+    } | sort -u
 }
 
 # among WORD LINES: is it one of the lines?
