@@ -83,13 +83,10 @@ targets() {
         sed -n 's/^\([a-z][A-Za-z0-9_-]*\):.*/\1/p' | sort -u
 }
 
-# The names with an underscore that the tree's sources use, or its files have.
+# The names with an underscore in the tree's sources; each file names itself.
 words() {
-    {
-        grep -rohw --exclude='*.md' '[a-z][a-z0-9]*_[a-z0-9_]*' \
-            chapters common exercises solutions tests || true
-        find chapters exercises -name '*.c' | sed 's|.*/||; s|[.]c$||'
-    } | sort -u
+    { grep -rohw --exclude='*.md' '[a-z][a-z0-9]*_[a-z0-9_]*' \
+        chapters common exercises solutions tests || true; } | sort -u
 }
 
 # among WORD LINES: is it one of the lines?
